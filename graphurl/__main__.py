@@ -1,0 +1,10 @@
+"""`python -m graphurl`: the command line."""
+
+from __future__ import annotations
+
+import sys
+
+from graphurl.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

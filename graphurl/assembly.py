@@ -1,0 +1,203 @@
+"""Assembly: the one place where names become parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from graphurl import registry
+from graphurl.data.preparation import Preparation
+from graphurl.data.samples import Samples
+from graphurl.encoders.base import Encoder, Inputs, as_encoder
+from graphurl.encoders.table import Table
+from graphurl.errors import InputError, unknown
+from graphurl.functional.projection import principal_rows
+from graphurl.graphs import knn
+from graphurl.graphs.graph import Graph
+from graphurl.losses.base import Loss
+from graphurl.recipes.recipe import Recipe
+from graphurl.relations.batches import EdgeBatches, FullBatch, balanced_far_weight
+from graphurl.relations.feeds import GraphFeed, IndexFeed, RowFeed
+from graphurl.relations.objective import Objective, Term
+from graphurl.relations.relation import Draw, Feed
+from graphurl.relations.sources import Dynamic, Static
+from graphurl.similarity import Similarity
+
+#: Up to this many samples a batch size of 0 means all pairs at once.
+FULL_BATCH = 20_000
+GRAPHS = ("knn", "citation")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a run is made of, once all names are resolved.
+
+    Attributes:
+        objective: What the trainer trains.
+        graph: p_X.
+        preparation: What is done to feature rows.
+        everything: Inputs that embed all samples in order.
+        encoder_name: Registry name of the encoder, or custom.
+    """
+
+    objective: Objective
+    graph: Graph
+    preparation: Preparation | None
+    everything: Inputs
+    encoder_name: str
+
+
+def assemble(
+    samples: Samples, recipe: Recipe, *, graph: Graph | None = None, encoder: nn.Module | None = None
+) -> Parts:
+    """Builds graph, encoder and objective from a recipe.
+
+    Args:
+        samples: The data.
+        recipe: The choices.
+        graph: A similarity graph to use instead of the recipe's.
+        encoder: A module to use instead of the recipe's.
+
+    Returns:
+        The parts.
+    """
+    generator = torch.Generator().manual_seed(recipe.seed)
+    preparation, x = prepared(samples, recipe)
+    p_x = similarity_graph(samples, x, recipe, graph)
+    model = as_encoder(encoder) if encoder is not None else build_encoder(samples, x, recipe, generator)
+    feed, everything = build_feed(model, samples, x, recipe)
+    model.start(everything, generator)
+    if recipe.init == "pca" and isinstance(model, Table):
+        if x is None:
+            raise InputError("init is 'pca' and the samples have no features: use init='random'")
+        dense = x.to_dense() if x.layout != torch.strided else x
+        model.place(principal_rows(dense, recipe.dim, 1e-2, generator))
+    objective = Objective(model, build_draw(p_x, feed, recipe), [build_term(recipe)])
+    objective.calibrate(generator, mu=recipe.mu_z == "auto", sigma=recipe.sigma_z == "auto")
+    name = recipe.encoder if encoder is None else "custom"
+    return Parts(objective, p_x, preparation, everything, name)
+
+
+def prepared(samples: Samples, recipe: Recipe) -> tuple[Preparation | None, Tensor | None]:
+    """The preparation of the feature rows, and the rows prepared."""
+    if samples.x is None:
+        return None, None
+    preparation = Preparation.fit(recipe.features, samples.x)
+    return preparation, preparation.apply(samples.x)
+
+
+def similarity_graph(samples: Samples, x: Tensor | None, recipe: Recipe, graph: Graph | None = None) -> Graph:
+    """p_X: Σ_t α_t p_t over the recipe's graphs, clipped to [0, 1] (GenURL, Eq. 4)."""
+    parts = [graph] if graph is not None else named_graphs(recipe.graph, samples, x, recipe)
+    for part in parts:
+        if part.num_nodes != len(samples):
+            raise InputError(
+                f"the graph has {part.num_nodes} nodes and there are {len(samples)} samples: give one node a sample"
+            )
+    settings: dict[str, Any] = {"nu": recipe.nu_x, "symmetrise": recipe.symmetrise, "sigma": recipe.sigma}
+    settings["mu"] = "nearest" if recipe.mu_x == "auto" else recipe.mu_x
+    reach = [g.shortest_paths(max_hops=recipe.max_hops) if recipe.max_hops > 1 else g for g in parts]
+    similar = [g.similarity(**settings) if g.weight is None or recipe.max_hops > 1 else g for g in reach]
+    combined = similar[0]
+    for extra in similar[1:]:
+        combined = combined + recipe.alpha * extra
+    return combined.without_self_loops()
+
+
+def named_graphs(names: str, samples: Samples, x: Tensor | None, recipe: Recipe) -> list[Graph]:
+    """The graphs that a name like citation+knn stands for, lengths or weights as they come."""
+    graphs = []
+    for name in names.split("+"):
+        if name == "knn":
+            if x is None:
+                raise InputError("graph is 'knn' and the samples have no features: use graph='citation'")
+            graphs.append(knn(x, recipe.n_neighbors, metric=recipe.metric, seed=recipe.seed))
+        elif name == "citation":
+            if samples.graph is None:
+                raise InputError(f"graph is 'citation' and {samples.name} comes without edges: use graph='knn'")
+            graphs.append(samples.graph)
+        else:
+            raise unknown("graph", name, GRAPHS)
+    return graphs
+
+
+def build_encoder(samples: Samples, x: Tensor | None, recipe: Recipe, generator: torch.Generator) -> Encoder:
+    """The recipe's encoder with freshly drawn weights; the global random state is left alone."""
+    kind = registry.resolve("encoders", recipe.encoder)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(torch.randint(2**31, (1,), generator=generator)))
+        if kind.needs == "index":
+            made = kind(len(samples), recipe.dim, generator=generator)
+        elif x is None:
+            raise InputError(f"the encoder {recipe.encoder!r} reads features and there are none: use encoder='table'")
+        elif recipe.encoder == "linear":
+            made = kind(x.shape[1], recipe.dim, hops=recipe.hops)
+        else:
+            made = kind(x.shape[1], recipe.dim, hidden=recipe.hidden, depth=recipe.depth, dropout=recipe.dropout)
+    encoder: Encoder = made
+    return encoder
+
+
+def build_feed(model: Encoder, samples: Samples, x: Tensor | None, recipe: Recipe) -> tuple[Feed, Inputs]:
+    """How batches become encoder inputs, and the inputs that embed everything."""
+    if model.needs == "index":
+        return IndexFeed(), Inputs(torch.arange(len(samples)))
+    if x is None:
+        raise InputError(f"the encoder {recipe.encoder!r} reads features and there are none: use encoder='table'")
+    if model.needs == "rows":
+        return RowFeed(x), Inputs(x)
+    edges, weight = message_edges(samples, x, recipe)
+    return GraphFeed(x, edges, weight), Inputs(x, edges, weight)
+
+
+def message_edges(samples: Samples, x: Tensor, recipe: Recipe) -> tuple[Tensor, Tensor]:
+    """Edges along which messages pass: binary graphs, the second one weighed by α, both directions."""
+    names = recipe.message if samples.graph is not None else "knn"
+    combined: Graph | None = None
+    for position, graph in enumerate(named_graphs(names, samples, x, recipe)):
+        binary = Graph(graph.crow, graph.col, None, torch.ones(graph.num_edges)).symmetrise("max")
+        combined = binary if combined is None else combined + (recipe.alpha if position else 1.0) * binary
+    assert combined is not None and combined.weight is not None
+    return torch.stack([combined.rows, combined.col]), combined.weight
+
+
+def build_draw(graph: Graph, feed: Feed, recipe: Recipe) -> Draw:
+    """All pairs at once where asked for and possible, else sampled edges and far pairs."""
+    far = balanced_far_weight(graph, recipe.negatives) if recipe.far_weight == "auto" else float(recipe.far_weight)
+    if recipe.batch_size < 0:
+        raise InputError(f"batch_size is {recipe.batch_size}: give 0 (all samples at once) or at least 4")
+    if recipe.batch_size == 0 and graph.num_nodes > FULL_BATCH:
+        raise InputError(
+            f"batch_size is 0 and there are {graph.num_nodes} samples: all pairs at once are offered up to {FULL_BATCH}, "
+            "give a batch size such as 2048"
+        )
+    if recipe.batch_size == 0 or graph.num_nodes <= recipe.batch_size:
+        return FullBatch(graph, feed, far_weight=far)
+    return EdgeBatches(graph, feed, recipe.batch_size, edge_share=recipe.edge_share, far_weight=far)
+
+
+def build_term(recipe: Recipe) -> Term:
+    """The comparison: source, embedded similarity and loss."""
+    similarity = Similarity(
+        nu=recipe.nu_z,
+        sigma=1.0 if recipe.sigma_z == "auto" else float(recipe.sigma_z),
+        mu=0.0 if recipe.mu_z == "auto" else float(recipe.mu_z),
+        metric=recipe.metric_z,
+        normalised=recipe.normalised,
+    )
+    source = Dynamic(layer=recipe.layer) if recipe.dynamic else Static()
+    return Term("graph", source, similarity, build_loss(recipe))
+
+
+def build_loss(recipe: Recipe) -> Loss:
+    """The recipe's loss with the settings that it has."""
+    kind = registry.resolve("losses", recipe.loss)
+    known = {"gamma": recipe.gamma, "power": recipe.power, "temperature": recipe.temperature, "over": recipe.over}
+    fields = kind.__dataclass_fields__
+    if recipe.loss == "infonce":
+        known.pop("over")
+    loss: Loss = kind(**{key: value for key, value in known.items() if key in fields})
+    return loss

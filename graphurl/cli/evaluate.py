@@ -1,0 +1,61 @@
+"""graphurl evaluate: every metric that the inputs allow."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from graphurl.cli import table
+from graphurl.cli.parser import Parser
+from graphurl.errors import InputError
+
+
+def add_arguments(parser: Parser) -> None:
+    """Adds the arguments of the verb."""
+    parser.add_argument("embedding", metavar="RUN_OR_FILE", help="folder written by embed, or a file of embeddings")
+    parser.add_argument("--labels", metavar="FILE", help="a label a line, or a table of id and label")
+    parser.add_argument("--space", metavar="FILE", help="rows that the embedding was made of, for the neighbourhoods")
+    parser.add_argument("--metrics", metavar="A,B", help="these only (graphurl list metrics)")
+    parser.add_argument("--seed", type=int, metavar="S", help="of what the metrics draw; default that of the run")
+    parser.add_argument("--data-root", metavar="DIR", help="folder with data sets; default $GRAPHURL_DATA")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Judges an embedding."""
+    from graphurl.cli.reload import saved
+    from graphurl.embedding import protocol
+    from graphurl.evaluation.report import evaluate
+    from graphurl.runs import plain
+    from graphurl.source import Source
+
+    found = saved(options.embedding, options.labels, options.data_root)
+    samples = found.samples
+    space = samples.x if samples is not None and found.task == "dr" else None
+    if options.space is not None:
+        space = Source(features=options.space).load().samples.x
+        if space is None or len(space) != len(found.z):
+            rows = 0 if space is None else len(space)
+            raise InputError(f"{options.space}: {rows} rows for {len(found.z)} embeddings: give one per row, in order")
+    report = evaluate(
+        found.z,
+        x=space,
+        y=None if samples is None else samples.y,
+        splits=None if samples is None else samples.splits or None,
+        metrics=names(options.metrics),
+        seed=found.seed if options.seed is None else options.seed,
+        settings=protocol(found.task),
+    )
+    values = plain(report.to_dict())
+    print(json.dumps(values, indent=1) if options.json else table.metrics(values, skipped=True))
+    return 0
+
+
+def names(text: str | None) -> list[str] | None:
+    """Metrics from a list with commas."""
+    if text is None:
+        return None
+    found = [name.strip() for name in text.split(",") if name.strip()]
+    if not found:
+        raise InputError(f"--metrics is {text!r}: give names with commas, see 'graphurl list metrics'")
+    return found

@@ -1,0 +1,101 @@
+"""Preparation of feature rows: fitted once, kept with the model, applied to every new row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from graphurl.errors import InputError, unknown
+
+KINDS = ("none", "l2", "idf", "standard", "scale")
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """A map of feature rows that treats new rows as it treated the fitted ones.
+
+    Attributes:
+        kind: none; l2 (unit rows); idf (binary words weighed by log(N / document frequency), then unit rows);
+            standard (columns of mean 0 and deviation 1, constant columns to 0); scale (centred, one factor for all).
+        num_features: Columns that a row must have.
+        tensors: What was learnt: offset and factor.
+    """
+
+    kind: str
+    num_features: int
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+
+    @classmethod
+    def fit(cls, kind: str, x: Tensor) -> Preparation:
+        """Learns offset and factor from rows.
+
+        Args:
+            kind: One of `KINDS`.
+            x: Feature rows, dense or sparse CSR.
+
+        Returns:
+            The fitted preparation.
+        """
+        if kind not in KINDS:
+            raise unknown("preparation of features", kind, KINDS)
+        learnt: dict[str, Tensor] = {}
+        if kind == "idf":
+            frequency = _columns(x).clamp_min(1)
+            learnt["factor"] = (x.shape[0] / frequency).log().float()
+        elif kind in ("standard", "scale"):
+            mean, deviation = _moments(x)
+            learnt["offset"] = mean
+            if kind == "scale":
+                deviation = (deviation**2).mean().sqrt().expand_as(deviation)
+            learnt["factor"] = torch.where(deviation > 0, 1 / deviation.clamp_min(1e-12), torch.zeros_like(deviation))
+        return cls(kind, x.shape[1], {key: value.contiguous().clone() for key, value in learnt.items()})
+
+    def apply(self, x: Tensor) -> Tensor:
+        """Prepares rows; sparse rows stay sparse where nothing is subtracted from them."""
+        if x.shape[1] != self.num_features:
+            raise InputError(
+                f"the rows have {x.shape[1]} features and the model was fitted on {self.num_features}: "
+                "hand over the same columns"
+            )
+        if self.kind == "none":
+            return x
+        if self.kind in ("l2", "idf"):
+            factor = self.tensors["factor"].to(x.device) if self.kind == "idf" else None
+            return _unit_rows(x, factor)
+        x = x.to_dense() if x.layout != torch.strided else x
+        return (x - self.tensors["offset"].to(x)) * self.tensors["factor"].to(x)
+
+
+def _columns(x: Tensor) -> Tensor:
+    """Number of rows in which each column is not zero."""
+    if x.layout == torch.strided:
+        return (x != 0).sum(dim=0)
+    return torch.bincount(x.col_indices()[x.values() != 0], minlength=x.shape[1])
+
+
+def _moments(x: Tensor, chunk: int = 65536) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of the columns, in float64, without a second copy of x."""
+    if x.layout != torch.strided:
+        x = x.to_dense()
+    mean = torch.zeros(x.shape[1], dtype=torch.float64, device=x.device)
+    for block in x.split(chunk):
+        mean += block.double().sum(dim=0)
+    mean /= len(x)
+    square = torch.zeros_like(mean)
+    for block in x.split(chunk):
+        square += ((block.double() - mean) ** 2).sum(dim=0)
+    return mean.float(), (square / len(x)).sqrt().float()
+
+
+def _unit_rows(x: Tensor, factor: Tensor | None) -> Tensor:
+    """Rows times a factor a column, divided by their length; a row of zeros stays zero."""
+    if x.layout == torch.strided:
+        x = x if factor is None else x * factor
+        return x / x.norm(dim=1, keepdim=True).clamp_min(1e-12)
+    crow, col, value = x.crow_indices(), x.col_indices(), x.values()
+    value = value if factor is None else value * factor[col]
+    row = torch.repeat_interleave(torch.arange(x.shape[0], device=x.device), crow.diff())
+    length = value.new_zeros(x.shape[0]).index_add_(0, row, value**2).sqrt().clamp_min(1e-12)
+    return torch.sparse_csr_tensor(crow, col, value / length[row], x.shape)

@@ -1,0 +1,217 @@
+"""What every reader returns and every estimator takes: `Samples`, and the checks that keep bad data out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from graphurl.errors import InputError
+
+if TYPE_CHECKING:
+    from graphurl.graphs.graph import Graph
+
+UNKNOWN = -1
+"""The label of a sample whose class is not known."""
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """N samples with whatever is known about them.
+
+    Attributes:
+        name: Data set or file name, for reports.
+        x: Features, (N, F) float32, dense or `torch.sparse_csr`; None where only a graph is known.
+        graph: Relations that came with the data (citations, an edge list), or None.
+        y: Class of each sample, (N,) int64, -1 where unknown; None without labels.
+        ids: The user's name of each row, in input order.
+        classes: Name of each class; `classes[y[i]]` is the name of sample i's class.
+        splits: Boolean masks (N,) by name: "train", "val", "test".
+        shape: Shape (channels, height, width) of one row of `x` where rows are images.
+        feature_names: Name of each column of `x`.
+        provenance: Where the data came from, as JSON values.
+    """
+
+    name: str
+    x: Tensor | None = None
+    graph: Graph | None = None
+    y: Tensor | None = None
+    ids: tuple[str, ...] | None = None
+    classes: tuple[str, ...] | None = None
+    splits: Mapping[str, Tensor] = field(default_factory=dict)
+    shape: tuple[int, ...] | None = None
+    feature_names: tuple[str, ...] | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Checks that the parts speak of the same N samples."""
+        if self.x is None and self.graph is None:
+            raise InputError(f"{self.name}: neither features nor a graph: give at least one of them")
+        n = len(self)
+        if n == 0:
+            raise InputError(f"{self.name}: no samples: give at least one row")
+        if self.x is not None:
+            _check_features(self.x, self.name)
+        lengths = {
+            "the graph": None if self.graph is None else self.graph.num_nodes,
+            "the labels": None if self.y is None else int(self.y.numel()),
+            "the ids": None if self.ids is None else len(self.ids),
+            **{f"split {key!r}": int(mask.numel()) for key, mask in self.splits.items()},
+        }
+        for part, length in lengths.items():
+            if length is not None and length != n:
+                raise InputError(f"{self.name}: {part}: {length} entries for {n} samples: give one per row")
+        self._check_columns()
+
+    def _check_columns(self) -> None:
+        """Checks what describes the columns of `x` and the types of labels and masks."""
+        columns = 0 if self.x is None else self.x.shape[1]
+        if self.shape is not None and int(np.prod(self.shape)) != columns:
+            raise InputError(f"{self.name}: image shape {self.shape} does not fill the {columns} columns")
+        if self.feature_names is not None and len(self.feature_names) != columns:
+            raise InputError(f"{self.name}: {len(self.feature_names)} feature names for {columns} columns")
+        if self.y is not None and (self.y.dtype != torch.int64 or self.y.dim() != 1):
+            raise InputError(
+                f"{self.name}: labels must be (N,) int64, got {tuple(self.y.shape)} {self.y.dtype}"
+            )
+        for key, mask in self.splits.items():
+            if mask.dtype != torch.bool or mask.dim() != 1:
+                raise InputError(f"{self.name}: split {key!r} must be (N,) bool, got {tuple(mask.shape)}")
+
+    def __len__(self) -> int:
+        """Number of samples."""
+        if self.x is not None:
+            return int(self.x.shape[0])
+        return 0 if self.graph is None else int(self.graph.num_nodes)
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes: of names where they are known, else of distinct labels."""
+        if self.classes is not None:
+            return len(self.classes)
+        return 0 if self.y is None else int(torch.unique(self.y[self.y != UNKNOWN]).numel())
+
+
+def _check_features(x: Tensor, name: str) -> None:
+    """Refuses feature tensors that are not finite (N, F) float32."""
+    if x.dim() != 2 or x.shape[1] == 0:
+        raise InputError(f"{name}: features must be (N, F) with F >= 1, got shape {tuple(x.shape)}")
+    if x.dtype != torch.float32:
+        raise InputError(f"{name}: features must be float32, got {x.dtype}: convert them with .float()")
+    check_finite(x, name)
+
+
+def check_finite(x: Tensor, name: str) -> None:
+    """Refuses NaN and Inf, naming the first row and column.
+
+    Args:
+        x: Dense or `torch.sparse_csr` matrix.
+        name: What to call it in the error.
+
+    Raises:
+        InputError: Where a value is not finite.
+    """
+    stored = x.values() if x.layout == torch.sparse_csr else x
+    # The sum is finite iff (almost) all is: one cheap pass, without a mask of the size of the data.
+    if bool(torch.isfinite(stored.sum(dtype=torch.float64))):
+        return
+    bad = ~torch.isfinite(stored)
+    count = int(bad.sum())
+    if count == 0:
+        return
+    if x.layout == torch.sparse_csr:
+        position = int(bad.nonzero()[0])
+        row = int(torch.searchsorted(x.crow_indices(), torch.tensor(position), right=True)) - 1
+        column, value = int(x.col_indices()[position]), float(stored[position])
+    else:
+        row, column = (int(index) for index in bad.nonzero()[0])
+        value = float(x[row, column])
+    raise InputError(
+        f"{name}: {count} value(s) are NaN or Inf, the first ({value}) at row {row}, column {column} "
+        "(counted from 0): drop or fill them before embedding"
+    )
+
+
+def check_trainable(samples: Samples) -> Samples:
+    """Refuses data from which nothing can be learned.
+
+    Args:
+        samples: Data to train on.
+
+    Returns:
+        The same object.
+
+    Raises:
+        InputError: With one sample, or where every feature has the same value in all rows.
+    """
+    if len(samples) < 2:
+        raise InputError(f"{samples.name}: one sample: an embedding needs at least two")
+    if samples.x is not None and samples.graph is None and _all_columns_constant(samples.x):
+        raise InputError(
+            f"{samples.name}: all {samples.x.shape[1]} features are constant, so all samples are equal: "
+            "give at least one feature that differs"
+        )
+    return samples
+
+
+def _all_columns_constant(x: Tensor) -> bool:
+    """True where all rows are equal."""
+    if x.layout == torch.sparse_csr:
+        counts = x.crow_indices().diff()
+        if bool((counts != counts[0]).any()):
+            return False
+        columns, values = x.col_indices().view(len(counts), -1), x.values().view(len(counts), -1)
+        return bool((columns == columns[0]).all()) and bool((values == values[0]).all())
+    return bool((x == x[0]).all())
+
+
+def feature_matrix(values: object, name: str = "features") -> Tensor:
+    """Turns a numpy array or a dense tensor into an (N, F) float32 tensor.
+
+    Args:
+        values: Numeric array; memory is shared where type and layout allow.
+        name: What to call it in errors.
+
+    Returns:
+        The features.
+
+    Raises:
+        InputError: For text, objects, complex numbers, another number of dimensions, NaN or Inf.
+    """
+    if isinstance(values, Tensor):
+        dense = values.detach()
+        if dense.is_complex():
+            raise _wrong_type(name, str(dense.dtype))
+        _check_dims(tuple(dense.shape), name)
+        x = dense.to(torch.float32)
+    else:
+        array = np.asarray(values)
+        if array.dtype.kind not in "biuf":
+            raise _wrong_type(name, str(array.dtype))
+        _check_dims(array.shape, name)
+        with np.errstate(over="ignore"):  # too large for float32 becomes Inf and is reported below
+            array = np.ascontiguousarray(array, dtype=np.float32)
+        x = torch.from_numpy(array if array.flags.writeable else array.copy())
+    check_finite(x, name)
+    return x
+
+
+def _wrong_type(name: str, dtype: str) -> InputError:
+    return InputError(
+        f"{name}: values of type {dtype}: give real numbers (encode text, split complex values)"
+    )
+
+
+def _check_dims(shape: Sequence[int], name: str) -> None:
+    if len(shape) == 1:
+        raise InputError(
+            f"{name}: one dimension {tuple(shape)}: give (samples, features), e.g. x.reshape(-1, 1)"
+        )
+    if len(shape) != 2:
+        raise InputError(f"{name}: {len(shape)} dimensions {tuple(shape)}: flatten every sample to one row")
+    if shape[0] == 0 or shape[1] == 0:
+        raise InputError(f"{name}: empty, shape {tuple(shape)}: give at least one row and one column")

@@ -1,0 +1,244 @@
+"""embed(samples, recipe) → Embedding: data in, graph, encoder, training, embedding out."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from graphurl import registry
+from graphurl.assembly import Parts, assemble
+from graphurl.data import as_samples
+from graphurl.data.samples import Samples
+from graphurl.embedding import Embedding, config_text, write_text
+from graphurl.errors import InputError
+from graphurl.graphs.graph import Graph
+from graphurl.graphs.summary import warn_if_unusual
+from graphurl.memory import require_memory
+from graphurl.model import Model
+from graphurl.recipes.recipe import Recipe
+from graphurl.source import Loaded, Source
+from graphurl.training.callbacks import Callback, CollapseMonitor, EarlyStop, MetricsFile, Progress
+from graphurl.training.trainer import Settings, Trained, Trainer
+
+
+def embed(
+    source: Any = "digits",
+    *,
+    method: str | None = None,
+    recipe: Recipe | None = None,
+    graph: Graph | None = None,
+    encoder: nn.Module | str | None = None,
+    device: str = "auto",
+    data_root: str | Path | None = None,
+    callbacks: Sequence[Callback] = (),
+    progress: bool = False,
+    fail_on_collapse: bool = False,
+    run_folder: Path | None = None,
+    resume: bool = False,
+    **settings: Any,
+) -> Embedding:
+    """Embeds data.
+
+    Args:
+        source: Name of a data set, a path, an array, a frame, a graph of PyTorch Geometric, `Samples` or a `Source`.
+        method: Name of a recipe; absent means map for rows and nodes for graphs.
+        recipe: A recipe of your own.
+        graph: A similarity graph of your own, in place of the recipe's.
+        encoder: Name of an encoder, or any module that maps rows to embeddings.
+        device: auto, cpu, cuda or mps.
+        data_root: Folder with data sets.
+        callbacks: Called at the end of each epoch; True ends the run.
+        progress: Show a progress bar on a terminal.
+        fail_on_collapse: Raise when the embedding loses its spread (else a warning).
+        run_folder: Where settings, metrics and checkpoints are written during the run.
+        resume: Go on from the checkpoint in the run folder.
+        **settings: Any field of `Recipe`: loss="bce", dim=2, seed=0 …
+
+    Returns:
+        The embedding.
+    """
+    ready = prepare(
+        source, method=method, recipe=recipe, graph=graph, encoder=encoder, device=device, data_root=data_root, **settings
+    )  # fmt: skip
+    return fit(
+        ready, callbacks=callbacks, progress=progress, fail_on_collapse=fail_on_collapse, run_folder=run_folder,
+        resume=resume,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run that was checked and can start: nothing is trained or written yet.
+
+    Attributes:
+        samples: The data.
+        recipe: All choices, resolved.
+        parts: Graph, encoder, objective.
+        device: Where to train.
+        origin: How the data were named, as plain values.
+        timing: Seconds spent loading and building.
+    """
+
+    samples: Samples
+    recipe: Recipe
+    parts: Parts
+    device: torch.device
+    origin: Mapping[str, Any]
+    timing: Mapping[str, float]
+
+
+def prepare(
+    source: Any = "digits",
+    *,
+    method: str | None = None,
+    recipe: Recipe | None = None,
+    graph: Graph | None = None,
+    encoder: nn.Module | str | None = None,
+    device: str = "auto",
+    data_root: str | Path | None = None,
+    **settings: Any,
+) -> Prepared:
+    """Loads, checks and assembles everything that a run needs; the arguments are those of `embed`."""
+    place = choose_device(device)
+    loaded = load(source, data_root)
+    samples = loaded.samples
+    if isinstance(encoder, str):
+        settings["encoder"], encoder = encoder, None
+    chosen = (recipe if recipe is not None else default_recipe(samples, method)).but(**settings)
+    require_memory(samples, chosen)
+    began = time.perf_counter()
+    parts = assemble(samples, chosen, graph=loaded.graph if graph is None else graph, encoder=encoder)
+    warn_if_unusual(parts.graph)
+    timing = {"load": loaded.seconds, "graph": time.perf_counter() - began}
+    return Prepared(samples, chosen, parts, place, loaded.record, timing)
+
+
+def load(source: Any, root: str | Path | None = None) -> Loaded:
+    """Data of any kind that `embed` takes, with a record of where they come from."""
+    began = time.perf_counter()
+    if isinstance(source, str | Path):
+        source = Source.of(source)
+    if isinstance(source, Source):
+        source = source.load(root)
+    if isinstance(source, Loaded):
+        return replace(source, samples=as_samples(source.samples))
+    samples = as_samples(source, root=root)
+    return Loaded(samples, None, {"name": samples.name}, time.perf_counter() - began)
+
+
+def fit(
+    ready: Prepared,
+    *,
+    callbacks: Sequence[Callback] = (),
+    progress: bool = False,
+    fail_on_collapse: bool = False,
+    run_folder: Path | None = None,
+    resume: bool = False,
+) -> Embedding:
+    """Trains what was prepared; the arguments are those of `embed`."""
+    began = time.perf_counter()
+    parts, samples = ready.parts, ready.samples
+    if run_folder is not None:
+        run_folder.mkdir(parents=True, exist_ok=True)
+        write_text(run_folder / "config.yaml", config_text(ready.recipe, ready.origin))
+    trained = train(
+        parts, ready.recipe, ready.device, callbacks=callbacks, progress=progress, fail_on_collapse=fail_on_collapse,
+        run_folder=run_folder, resume=resume,
+    )  # fmt: skip
+    model = Model(
+        parts.encoder_name, parts.objective.encoder.cpu(), parts.preparation,
+        about={"task": ready.recipe.task, "feature_names": list(samples.feature_names or ())},
+    )  # fmt: skip
+    z = model.place(parts.everything).numpy()
+    timing = {
+        **ready.timing,
+        "train": trained.seconds,
+        "total": sum(ready.timing.values()) + time.perf_counter() - began,
+        "peak_memory": peak_memory(),
+    }
+    return Embedding(
+        z=z, recipe=ready.recipe, samples=samples, model=model, graph=parts.graph, history=trained.history,
+        status=trained.status, timing=timing, source=ready.origin, facts=facts(ready),
+    )  # fmt: skip
+
+
+def facts(ready: Prepared) -> dict[str, Any]:
+    """What the settings left to the data or the machine, as it came out."""
+    draw, term = ready.parts.objective.draw, ready.parts.objective.terms[0]
+    similarity = {key: getattr(term.similarity, key) for key in ("sigma", "mu")}
+    return {
+        "far_weight": getattr(draw, "far_weight", None),
+        "steps_per_epoch": draw.steps,
+        **{f"{key}_z": float(value) for key, value in similarity.items()},
+        "parameters": sum(w.numel() for w in ready.parts.objective.encoder.parameters()),
+        "device": str(ready.device),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def train(
+    parts: Parts,
+    recipe: Recipe,
+    device: torch.device,
+    *,
+    callbacks: Sequence[Callback],
+    progress: bool,
+    fail_on_collapse: bool,
+    run_folder: Path | None,
+    resume: bool,
+) -> Trained:
+    """Runs the trainer with the callbacks that every run has."""
+    watching: list[Callback] = [CollapseMonitor(fail=fail_on_collapse)]
+    if recipe.patience > 0:
+        watching.append(EarlyStop(recipe.patience))
+    watching += [*callbacks, *([MetricsFile(run_folder / "metrics.jsonl")] if run_folder else []), Progress(progress)]
+    settings = Settings(
+        epochs=recipe.epochs, lr=recipe.lr, batch=recipe.batch_size or 256, scale_lr=recipe.scale_lr,
+        optimiser=recipe.optimiser, weight_decay=recipe.weight_decay, momentum=recipe.momentum,
+        schedule=recipe.schedule, warmup=recipe.warmup, clip=recipe.clip, precision=recipe.precision,
+        compile=recipe.compile, seed=recipe.seed,
+    )  # fmt: skip
+    checkpoint = run_folder / "checkpoint.safetensors" if run_folder else None
+    trainer = Trainer(settings, device=device, callbacks=watching, checkpoint=checkpoint)
+    return trainer.fit(parts.objective, resume=resume)
+
+
+def default_recipe(samples: Samples, method: str | None) -> Recipe:
+    """The recipe of a name, or the one that fits the data."""
+    if method is None:
+        if samples.graph is None:
+            method = "map"
+        else:
+            method = "nodes" if samples.x is not None else "nodes-only"
+    chosen: Recipe = registry.resolve("recipes", method)
+    return chosen
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of a name; auto takes the fastest there is."""
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise InputError(f"device is {name!r}: give auto, cpu, cuda or mps") from None
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not available.get(device.type, False):
+        raise InputError(f"device is {name!r} and this machine has none: use auto or cpu")
+    return device
+
+
+def peak_memory() -> float:
+    """Largest memory of this process so far, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return float(peak if sys.platform == "darwin" else peak * 1024)

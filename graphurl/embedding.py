@@ -1,0 +1,239 @@
+"""The embedding: the frozen result of a run, with all that is needed to trust, repeat and use it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+import graphurl
+from graphurl.errors import InputError
+from graphurl.graphs.graph import Graph
+from graphurl.model import Model
+from graphurl.recipes.recipe import Recipe
+
+if TYPE_CHECKING:
+    from graphurl.data.samples import Samples
+    from graphurl.evaluation.report import Report
+
+
+@dataclass(frozen=True, eq=False)
+class Embedding:
+    """What remains of a run.
+
+    Attributes:
+        z: Embeddings, N × d float32, rows in input order.
+        recipe: All choices, resolved.
+        samples: The data that was embedded; absent after `load`.
+        model: What places new rows.
+        graph: p_X; absent after `load`.
+        history: A record an epoch.
+        status: finished, stopped or interrupted.
+        timing: Seconds by stage, and peak memory in bytes.
+        source: How the data was named, as plain values.
+        facts: What the settings left to the data or the machine, as it came out.
+    """
+
+    z: np.ndarray
+    recipe: Recipe
+    samples: Samples | None
+    model: Model
+    graph: Graph | None = None
+    history: list[dict[str, Any]] = field(default_factory=list)
+    status: str = "finished"
+    timing: Mapping[str, float] = field(default_factory=dict)
+    source: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def transform(self, x: Any, graph: Any = None) -> np.ndarray:
+        """Embeds new rows (and their edges, where the encoder passes messages).
+
+        Args:
+            x: Anything that `embed` takes: an array, a frame, a graph with features, a path.
+            graph: Edges among the new rows, when `x` does not bring them.
+
+        Returns:
+            Embeddings, float32.
+        """
+        from graphurl.assembly import message_edges
+        from graphurl.data import as_samples
+
+        samples = _aligned(as_samples(x, trainable=False), self.model.about.get("feature_names") or ())
+        if samples.x is None:
+            raise InputError("the new samples have no features: a model places rows of numbers")
+        if self.model.encoder.needs != "graph":
+            return self.model.transform(samples.x).numpy()
+        if graph is not None:
+            samples = _with_graph(samples, graph)
+        if samples.graph is None:
+            return self.model.transform(samples.x).numpy()
+        prepared = samples.x if self.model.preparation is None else self.model.preparation.apply(samples.x)
+        edges, weight = message_edges(samples, prepared, self.recipe)
+        return self.model.transform(samples.x, edges, weight).numpy()
+
+    def report(self, *, metrics: list[str] | None = None, seed: int = 0) -> Report:
+        """Every metric that the data allow: neighbourhoods kept, and labels where they exist."""
+        from graphurl.evaluation.report import evaluate
+
+        samples = self.samples
+        if samples is None:
+            return evaluate(self.z, metrics=metrics, seed=seed)
+        return evaluate(
+            self.z, x=samples.x if self.recipe.task == "dr" else None, y=samples.y, splits=samples.splits or None,
+            metrics=metrics, seed=seed, settings=protocol(self.recipe.task),
+        )  # fmt: skip
+
+    def plot(self, path: str | Path | None = None) -> Any:
+        """Draws the embedding; returns the figure, and writes it where a path is given."""
+        from graphurl.plots import scatter
+
+        samples = self.samples
+        y = None if samples is None or samples.y is None else samples.y.numpy()
+        classes = None if samples is None else samples.classes
+        name = self.source.get("name", "embedding")
+        return scatter(self.z, y=y, classes=classes, title=str(name), path=None if path is None else Path(path))
+
+    def save(self, folder: str | Path) -> Path:
+        """Writes embedding, ids, settings and model into a folder, each file in one atomic step."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_array(folder / "embedding.npy", self.z)
+        ids = None if self.samples is None else self.samples.ids
+        if ids is not None:
+            write_ids(folder / "ids.txt", ids)
+        write_text(folder / "config.yaml", config_text(self.recipe, self.source))
+        self.model.save(folder)
+        return folder
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Embedding:
+        """Reads what `save` wrote; needs no training data."""
+        folder = Path(folder)
+        recipe, source = read_config(folder / "config.yaml")
+        z = read_array(folder / "embedding.npy")
+        return cls(z=z, recipe=recipe, samples=None, model=Model.load(folder), source=source)
+
+
+def protocol(task: str) -> dict[str, dict[str, Any]]:
+    """How embeddings of a task are measured, where it differs from the default of the metrics."""
+    # Rows of length 1 would throw away one of the two coordinates of a map.
+    return {"linear_probe": {"standardise": True}} if task == "dr" else {}
+
+
+def config_text(recipe: Recipe, source: Mapping[str, Any]) -> str:
+    """The resolved settings as YAML; fed back they reproduce the run."""
+    import yaml
+
+    values = {"source": dict(source), "settings": recipe.to_dict()}
+    text = yaml.safe_dump(values, sort_keys=False)
+    return f"# graphurl {graphurl.__version__}: graphurl embed --config THIS_FILE repeats the run\n{text}"
+
+
+def read_config(path: Path) -> tuple[Recipe, dict[str, Any]]:
+    """Recipe and source of a configuration file; settings that it leaves out keep the defaults of `Recipe`."""
+    settings, source = read_settings(path)
+    return Recipe.from_dict(settings), source
+
+
+def read_settings(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Settings and source of a configuration file, as they are written there."""
+    import yaml
+
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist: point to a configuration or a folder written by embed") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path} cannot be read as YAML ({reason}): fix it, or take the one of a run") from error
+    if not isinstance(values, dict):
+        raise InputError(f"{path} holds no settings: give lines such as 'loss: bce'")
+    source = values.get("source") or {}
+    settings = values.get("settings", {key: value for key, value in values.items() if key != "source"})
+    if not isinstance(source, dict) or not isinstance(settings, dict):
+        raise InputError(f"{path}: source and settings are mappings of names to values")
+    return settings, source
+
+
+def write_ids(path: Path, ids: Sequence[str]) -> None:
+    """Writes a name a line; line breaks in a name are escaped."""
+    write_text(path, "".join(f"{_one_line(name)}\n" for name in ids))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file in one atomic step."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        scratch.write_text(text, encoding="utf-8")
+        os.replace(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def read_array(path: Path) -> np.ndarray:
+    """Reads the embedding of a run folder."""
+    try:
+        z: np.ndarray = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path} cannot be read ({reason}): embed again, or --resume the run") from error
+    if z.ndim != 2 or z.dtype.kind != "f":
+        raise InputError(f"{path} holds {z.dtype} of shape {z.shape}, no embedding: embed again")
+    return z
+
+
+def write_array(path: Path, array: np.ndarray) -> None:
+    """Writes an array in one atomic step."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with scratch.open("wb") as file:
+            np.save(file, array, allow_pickle=False)
+        os.replace(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Writes plain values in one atomic step."""
+    write_text(path, json.dumps(values, indent=1) + "\n")
+
+
+def versions() -> dict[str, str]:
+    """Versions of what made the result."""
+    return {
+        "graphurl": graphurl.__version__,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def _one_line(name: str) -> str:
+    return name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+
+
+def _aligned(samples: Samples, names: Sequence[str]) -> Samples:
+    """The columns in the order of the fitted ones, where both sides name them."""
+    from dataclasses import replace
+
+    given = samples.feature_names
+    if samples.x is None or not names or given is None or tuple(given) == tuple(names):
+        return samples
+    missing = [name for name in names if name not in given]
+    if missing:
+        raise InputError(f"the new rows have no column {missing[0]!r}: the model was fitted on {len(names)} columns, give all")
+    x = samples.x if samples.x.layout == torch.strided else samples.x.to_dense()
+    return replace(samples, x=x[:, [given.index(name) for name in names]], feature_names=tuple(names))
+
+
+def _with_graph(samples: Samples, graph: Any) -> Samples:
+    from dataclasses import replace
+
+    return replace(samples, graph=graph if isinstance(graph, Graph) else graphurl.graphs.citation(graph))

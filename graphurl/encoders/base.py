@@ -1,0 +1,88 @@
+"""The contract between data and model: what an encoder reads and what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+Needs = Literal["rows", "index", "graph"]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What one call of an encoder reads.
+
+    Attributes:
+        x: Feature rows, images, views, or (for a table) row numbers.
+        edge_index: Message-passing edges among the rows of x, 2 × E, source above target.
+        edge_weight: One weight an edge.
+        seeds: The rows whose embeddings are wanted, in this order; absent means all. A graph encoder reads
+            more rows than it is asked for: the neighbours.
+    """
+
+    x: Tensor
+    edge_index: Tensor | None = None
+    edge_weight: Tensor | None = None
+    seeds: Tensor | None = None
+
+    def pick(self, rows: Tensor) -> Tensor:
+        """The wanted rows of something computed for all rows of x."""
+        return rows if self.seeds is None else rows[self.seeds]
+
+
+class Encoded(NamedTuple):
+    """What an encoder returns: embeddings, and the hidden layers' outputs from first to last."""
+
+    z: Tensor
+    hidden: tuple[Tensor, ...] = ()
+
+
+class Encoder(nn.Module):
+    """Places samples. Knows nothing of graphs' similarities, losses or tasks."""
+
+    #: What the feed has to hand over: feature rows, row numbers, or rows with edges.
+    needs: ClassVar[Needs] = "rows"
+    #: Whether the encoder places rows it was not fitted on.
+    inductive: ClassVar[bool] = True
+
+    def forward(self, inputs: Inputs) -> Encoded:
+        """Embeds the wanted rows."""
+        raise NotImplementedError
+
+    def config(self) -> Mapping[str, object]:
+        """Constructor arguments that rebuild the same shapes."""
+        raise NotImplementedError
+
+    def start(self, inputs: Inputs, generator: torch.Generator) -> None:
+        """Sets data-dependent starting weights; by default none are."""
+
+
+class Plain(Encoder):
+    """Any module that maps a tensor to a tensor, as an encoder.
+
+    Args:
+        module: The module; with several outputs hidden layers are not seen.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        """Keeps the module."""
+        super().__init__()
+        self.module = module
+
+    def forward(self, inputs: Inputs) -> Encoded:
+        """Embeds the rows of `inputs.x`."""
+        x = inputs.x.to_dense() if inputs.x.layout != torch.strided else inputs.x
+        return Encoded(inputs.pick(self.module(x)))
+
+    def config(self) -> Mapping[str, object]:
+        """A foreign module cannot be rebuilt from plain values; its class is named for the record."""
+        return {"module": type(self.module).__qualname__}
+
+
+def as_encoder(module: nn.Module) -> Encoder:
+    """Takes an encoder as it is and wraps any other module."""
+    return module if isinstance(module, Encoder) else Plain(module)

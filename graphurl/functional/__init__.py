@@ -1,0 +1,10 @@
+"""The mathematics in plain tensors: no graph object, no trainer, no estimator is needed to use it.
+
+* ``kernel``: t and Gaussian kernels in log form.
+* ``distance``: squared distances, in blocks and along edges.
+* ``neighbors``: nearest neighbours, exact and approximate.
+* ``paths``: shortest paths, truncated or not.
+* ``calibration``: the bandwidth of every row.
+* ``symmetry``: edge lists, CSR, symmetric and normalised weights.
+* ``clustering``: spherical k-means.
+"""

@@ -1,0 +1,100 @@
+"""What every loss is: a divergence between p and q over a relation, computed by parts that add up."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from graphurl.errors import InputError, unknown
+
+REDUCTIONS = ("mean", "sum")
+
+
+@dataclass(frozen=True)
+class Loss(ABC):
+    """A divergence L(p, q) between prescribed and embedded similarity, given log q.
+
+    Each loss is a map and a reduction: `partial` turns a block of rows into a few statistics, `combine` turns
+    the statistics of all blocks into one number. Hence the same loss runs over a dense relation at once, or
+    in chunks that are recomputed in the backward pass, with the same result.
+    """
+
+    #: The loss is a plain sum over pairs, so that weighted samples estimate it without bias.
+    additive: ClassVar[bool] = True
+
+    @abstractmethod
+    def partial(self, p: Tensor, log_q: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Statistics of a block of rows.
+
+        Args:
+            p: Prescribed similarity of the block, rows × columns.
+            log_q: Log of the embedded similarity, of the same shape.
+            weight: How often each pair counts; absent means once. Zero leaves a pair out.
+
+        Returns:
+            A vector of statistics, the same length for every block.
+        """
+
+    @abstractmethod
+    def combine(self, parts: Tensor, reduction: str = "mean") -> Tensor:
+        """One number from the statistics of all blocks, stacked along the first dimension."""
+
+    @abstractmethod
+    def minimiser(self, p: Tensor) -> Tensor:
+        """The q*(p) at which the loss is smallest, for each entry of p (or for the whole matrix)."""
+
+    def __call__(
+        self, p: Tensor, log_q: Tensor, weight: Tensor | None = None, reduction: str = "mean"
+    ) -> Tensor:
+        """The loss over one block that is the whole relation."""
+        p, log_q, weight = aligned(p, log_q, weight)
+        if reduction not in REDUCTIONS:
+            raise unknown("reduction", reduction, REDUCTIONS)
+        return self.combine(self.partial(p, log_q, weight)[None], reduction)
+
+    def config(self) -> dict[str, object]:
+        """The settings of the loss as plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class PairLoss(Loss):
+    """A loss that is a sum of one function over all pairs."""
+
+    @abstractmethod
+    def pairwise(self, p: Tensor, log_q: Tensor) -> Tensor:
+        """The loss of each pair."""
+
+    def partial(self, p: Tensor, log_q: Tensor, weight: Tensor | None = None) -> Tensor:
+        """[Σ w ℓ, Σ w] of a block."""
+        value = self.pairwise(p, log_q)
+        if weight is None:
+            return torch.stack([value.sum(), value.new_tensor(float(value.numel()))])
+        return torch.stack([(weight * value).sum(), weight.sum().to(value)])
+
+    def combine(self, parts: Tensor, reduction: str = "mean") -> Tensor:
+        """Σ w ℓ, divided by Σ w for the mean."""
+        total, mass = parts.sum(dim=0)
+        return total / mass.clamp_min(torch.finfo(mass.dtype).tiny) if reduction == "mean" else total
+
+
+def aligned(p: Tensor, log_q: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Brings p, log q and the weights to dense tensors of one shape and at least float32.
+
+    A sparse p lists the pairs that are similar at all; every other pair has p = 0.
+    """
+    p = p.to_dense() if p.layout != torch.strided else p
+    if weight is not None and weight.layout != torch.strided:
+        weight = weight.to_dense()
+    if p.shape != log_q.shape:
+        raise InputError(
+            f"p has shape {tuple(p.shape)} and log q {tuple(log_q.shape)}: both must list the same pairs"
+        )
+    if weight is not None and weight.shape != p.shape:
+        raise InputError(f"weight has shape {tuple(weight.shape)} and p {tuple(p.shape)}: give one weight a pair")
+    wide = log_q if log_q.dtype == torch.float64 else log_q.float()
+    return p.to(wide.dtype), wide, None if weight is None else weight.to(wide.dtype)

@@ -1,0 +1,78 @@
+"""Kullback-Leibler divergence between similarities that are normalised over rows or over all pairs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from graphurl.errors import InputError, unknown
+from graphurl.losses.base import Loss
+
+NORMALISATIONS = ("rows", "all")
+
+
+@dataclass(frozen=True)
+class KL(Loss):
+    """Σ P log(P / Q) with P = w p / Σ w p and Q = w q / Σ w q, over each row (SNE) or all pairs (t-SNE).
+
+    Without the normalisation the loss has the trivial solution q → 1. With it q is found up to a factor:
+    the minimiser is q* ∝ p, stated here with unit sum. A row without any p is left out. On a sampled
+    relation the weights enter log Σ w q; the estimate is then consistent but, being the logarithm of a mean,
+    not unbiased.
+
+    Attributes:
+        over: "all" (joint, one number) or "rows" (conditional, mean over rows).
+    """
+
+    additive: ClassVar[bool] = False
+    over: str = "all"
+
+    def __post_init__(self) -> None:
+        """Refuses an unknown normalisation."""
+        if self.over not in NORMALISATIONS:
+            raise unknown("normalisation", self.over, NORMALISATIONS)
+
+    def partial(self, p: Tensor, log_q: Tensor, weight: Tensor | None = None) -> Tensor:
+        """[Σ w p log(p/q), Σ w p, log Σ w q] of a block; for rows [Σ_i KL_i, number of rows]."""
+        if p.ndim != 2:
+            raise InputError(f"p has {p.ndim} dimension(s): a normalised loss needs rows × columns")
+        wp = p if weight is None else weight * p
+        log_wq = log_q if weight is None else torch.where(weight > 0, log_q + _safe_log(weight), -math.inf)
+        cross = torch.special.xlogy(wp, p) - wp * log_q
+        if self.over == "all":
+            return torch.stack([cross.sum(), wp.sum(), torch.logsumexp(log_wq.flatten(), 0)])
+        mass = wp.sum(dim=1)
+        kept = mass > 0
+        safe = torch.where(kept, mass, torch.ones_like(mass))
+        log_z = torch.logsumexp(torch.where(kept[:, None], log_wq, torch.zeros_like(log_wq)), dim=1)
+        row = cross.sum(dim=1) / safe - safe.log() + log_z
+        return torch.stack([torch.where(kept, row, torch.zeros_like(row)).sum(), kept.sum().to(row)])
+
+    def combine(self, parts: Tensor, reduction: str = "mean") -> Tensor:
+        """KL(P ‖ Q); over rows the mean or the sum of the rows' divergences."""
+        if self.over == "rows":
+            total, count = parts.sum(dim=0)
+            return total / count.clamp_min(1) if reduction == "mean" else total
+        mass = parts[:, 1].sum()
+        if not mass > 0:
+            return parts[:, 0].sum() * 0
+        return parts[:, 0].sum() / mass - mass.log() + torch.logsumexp(parts[:, 2], 0)
+
+    def minimiser(self, p: Tensor) -> Tensor:
+        """q* ∝ p: p divided by its sum over rows or over all pairs."""
+        return p / (p.sum(dim=1, keepdim=True) if self.over == "rows" else p.sum())
+
+
+def kl(
+    p: Tensor, log_q: Tensor, weight: Tensor | None = None, reduction: str = "mean", *, over: str = "all"
+) -> Tensor:
+    """Kullback-Leibler divergence normalised over all pairs or over rows; see `KL`."""
+    return KL(over)(p, log_q, weight, reduction)
+
+
+def _safe_log(weight: Tensor) -> Tensor:
+    return torch.where(weight > 0, weight, torch.ones_like(weight)).log()

@@ -1,0 +1,142 @@
+"""The model: an encoder with the preparation of its inputs; saved as safetensors and JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from graphurl import registry
+from graphurl.data.preparation import Preparation
+from graphurl.encoders.base import Encoder, Inputs
+from graphurl.errors import InputError
+from graphurl.functional.sparse import take_rows
+
+VERSION = 1
+#: Rows embedded at a time.
+CHUNK = 16384
+
+
+@dataclass(frozen=True)
+class Model:
+    """What places samples, fitted ones and new ones.
+
+    Attributes:
+        name: Registry name of the encoder; "custom" for a module of the user's own.
+        encoder: The trained encoder.
+        preparation: What is done to feature rows first.
+        about: Plain values worth keeping beside the weights: recipe, feature names.
+    """
+
+    name: str
+    encoder: Encoder
+    preparation: Preparation | None
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def inductive(self) -> bool:
+        """Whether new rows can be placed."""
+        return self.encoder.inductive
+
+    def place(self, inputs: Inputs) -> Tensor:
+        """Embeds prepared inputs in evaluation mode, row chunks at a time, without gradient."""
+        training = self.encoder.training
+        self.encoder.eval()
+        device = next(self.encoder.parameters()).device
+        try:
+            with torch.no_grad():
+                if inputs.edge_index is not None:
+                    moved = [None if t is None else t.to(device) for t in vars(inputs).values()]
+                    return self.encoder(Inputs(*moved)).z.float().cpu()  # type: ignore[arg-type]
+                blocks = [
+                    self.encoder(Inputs(_rows(inputs.x, start).to(device))).z.float().cpu()
+                    for start in range(0, inputs.x.shape[0], CHUNK)
+                ]
+                return torch.cat(blocks)
+        finally:
+            self.encoder.train(training)
+
+    def transform(
+        self, x: Tensor, edge_index: Tensor | None = None, edge_weight: Tensor | None = None
+    ) -> Tensor:
+        """Embeds new rows (with their edges, for an encoder that passes messages)."""
+        if not self.inductive:
+            raise InputError(
+                f"the encoder {self.name!r} holds one row for each fitted sample and cannot place new ones: "
+                "train with encoder='mlp' (rows) or 'linear', 'gcn' (graphs)"
+            )
+        if self.encoder.needs == "graph" and edge_index is None:
+            raise InputError(
+                f"the encoder {self.name!r} reads a graph and got rows only: hand over edges as well, "
+                "or train with encoder='mlp'"
+            )
+        prepared = x if self.preparation is None else self.preparation.apply(x)
+        if self.encoder.needs != "graph":
+            return self.place(Inputs(prepared))
+        return self.place(Inputs(prepared, edge_index, edge_weight))
+
+    def save(self, folder: Path) -> None:
+        """Writes `model.safetensors` and `model.json`, each in one atomic step."""
+        tensors = {f"encoder.{k}": v.detach().cpu().contiguous() for k, v in self.encoder.state_dict().items()}
+        if self.preparation is not None:
+            tensors.update({f"preparation.{k}": v.contiguous() for k, v in self.preparation.tensors.items()})
+        scratch = folder / f".model.{os.getpid()}.tmp"
+        save_file({k: v.clone() for k, v in tensors.items()}, scratch, metadata={"format": "graphurl-model"})
+        os.replace(scratch, folder / "model.safetensors")
+        description = {
+            "format": "graphurl-model",
+            "format_version": VERSION,
+            "encoder": self.name,
+            "config": dict(self.encoder.config()),
+            "preparation": None
+            if self.preparation is None
+            else {"kind": self.preparation.kind, "num_features": self.preparation.num_features},
+            "about": dict(self.about),
+        }
+        scratch.write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
+        os.replace(scratch, folder / "model.json")
+
+    @classmethod
+    def load(cls, folder: Path) -> Model:
+        """Reads what `save` wrote; needs no training data."""
+        try:
+            description = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+            tensors = load_file(folder / "model.safetensors")
+        except FileNotFoundError as error:
+            raise InputError(f"{error.filename} does not exist: point to a folder written by embed") from error
+        except (OSError, ValueError, SafetensorError) as error:
+            raise InputError(f"the model in {folder} cannot be read ({error}): train it again") from error
+        if not isinstance(description, dict) or description.get("format") != "graphurl-model":
+            raise InputError(f"{folder / 'model.json'} is no model of graphurl: point to a folder written by embed")
+        if description["format_version"] > VERSION:
+            raise InputError(
+                f"the model in {folder} has format {description['format_version']} and this version of graphurl reads "
+                f"up to {VERSION}: update graphurl"
+            )
+        if description["encoder"] == "custom":
+            raise InputError("the model holds a module of your own: rebuild it and load model.safetensors into it")
+        encoder = registry.resolve("encoders", description["encoder"])(**description["config"])
+        weights = {k.removeprefix("encoder."): v for k, v in tensors.items() if k.startswith("encoder.")}
+        try:
+            encoder.load_state_dict(weights)
+        except RuntimeError as error:
+            raise InputError(f"the weights in {folder} do not fit model.json: train it again") from error
+        preparation = None
+        if description["preparation"] is not None:
+            learnt = {k.removeprefix("preparation."): v for k, v in tensors.items() if k.startswith("preparation.")}
+            preparation = Preparation(**description["preparation"], tensors=learnt)
+        encoder.eval()
+        return cls(description["encoder"], encoder, preparation, description["about"])
+
+
+def _rows(x: Tensor, start: int) -> Tensor:
+    """A chunk of rows, dense; row numbers (of a table) are taken as they are."""
+    return take_rows(x, torch.arange(start, min(start + CHUNK, x.shape[0])))

@@ -1,0 +1,8 @@
+"""Static pictures: maps and curves. matplotlib is imported by the functions, not by this package."""
+
+from __future__ import annotations
+
+from graphurl.plots.curves import curves
+from graphurl.plots.scatter import scatter
+
+__all__ = ["curves", "scatter"]

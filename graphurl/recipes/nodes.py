@@ -1,0 +1,20 @@
+"""Recipes for nodes of a graph (graph embedding)."""
+
+from __future__ import annotations
+
+from graphurl.recipes.recipe import Recipe
+
+#: Node vectors from a linear encoder over propagated features; the default for graphs with features.
+NODES = Recipe(
+    task="ge", graph="citation", message="citation+knn", features="idf", metric="cosine", n_neighbors=5, alpha=0.1,
+    encoder="linear", hops=4, dim=512, loss="bce", nu_z=100.0, sigma_z=0.7, metric_z="cosine",
+    batch_size=0, epochs=20, lr=5e-4, negatives=5.0, schedule="constant", warmup=0.0,
+)  # fmt: skip
+
+#: GenURL's own choice (Table VII): five-layer MLP on citation and feature graphs, BCE, dynamic.
+GENURL_NODES = NODES.but(
+    graph="citation+knn", encoder="mlp", depth=5, hidden=512, dim=128, dynamic=True, epochs=200, lr=5e-4
+)
+
+#: Node vectors for a graph without features: free coordinates.
+NODES_ONLY = NODES.but(encoder="table", features="none", message="citation", dim=64, epochs=200, lr=1e-2)

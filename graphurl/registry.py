@@ -1,0 +1,102 @@
+"""Every part that has a name: name → "module:Attribute", resolved when it is asked for.
+
+Adding a part is one new file and one line here; the command line, saved models and the listing follow.
+The table holds strings, so that reading the names (`graphurl --help`) imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from typing import Any
+
+from graphurl.errors import unknown
+
+PARTS: dict[str, dict[str, str]] = {
+    "losses": {
+        "mse": "graphurl.losses.mse:MSE",
+        "kl": "graphurl.losses.kl:KL",
+        "bce": "graphurl.losses.bce:BCE",
+        "gkl": "graphurl.losses.gkl:GKL",
+        "infonce": "graphurl.losses.infonce:InfoNCE",
+    },
+    "encoders": {
+        "table": "graphurl.encoders.table:Table",
+        "mlp": "graphurl.encoders.mlp:MLP",
+        "gcn": "graphurl.encoders.gcn:GCN",
+        "sage": "graphurl.encoders.gcn:SAGE",
+        "gat": "graphurl.encoders.gcn:GAT",
+        "linear": "graphurl.encoders.sgc:PropagatedLinear",
+    },
+    "graphs": {
+        "knn": "graphurl.graphs.constructors:knn",
+        "citation": "graphurl.graphs.constructors:citation",
+    },
+    "recipes": {
+        "map": "graphurl.recipes.maps:MAP",
+        "genurl-mnist": "graphurl.recipes.maps:GENURL_MNIST",
+        "genurl-coil-20": "graphurl.recipes.maps:GENURL_COIL20",
+        "nodes": "graphurl.recipes.nodes:NODES",
+        "nodes-only": "graphurl.recipes.nodes:NODES_ONLY",
+        "genurl-nodes": "graphurl.recipes.nodes:GENURL_NODES",
+    },
+}
+
+# How a kind is called in a sentence about one of its members.
+_SINGULAR = {"losses": "loss", "encoders": "encoder", "graphs": "graph", "recipes": "recipe"}
+
+
+def kinds() -> tuple[str, ...]:
+    """Returns the kinds of parts there are, in the order of a listing."""
+    return tuple(PARTS)
+
+
+def names(kind: str) -> tuple[str, ...]:
+    """Returns the names of one kind, in the order of the table.
+
+    Args:
+        kind: One of `kinds()`.
+
+    Raises:
+        InputError: If there is no such kind.
+    """
+    return tuple(_table(kind))
+
+
+def resolve(kind: str, name: str) -> Any:
+    """Imports the part that a name stands for.
+
+    Args:
+        kind: One of `kinds()`.
+        name: One of `names(kind)`.
+
+    Returns:
+        The class, function or value itself.
+
+    Raises:
+        InputError: If there is no such kind or name; the message offers the nearest one.
+    """
+    table = _table(kind)
+    if name not in table:
+        raise unknown(_SINGULAR.get(kind, kind), name, table)
+    module, _, attribute = table[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def describe(kind: str) -> dict[str, str]:
+    """Returns the first docstring line of every part of one kind; this imports them all.
+
+    Args:
+        kind: One of `kinds()`.
+    """
+    return {name: _first_line(resolve(kind, name)) for name in names(kind)}
+
+
+def _table(kind: str) -> dict[str, str]:
+    if kind not in PARTS:
+        raise unknown("kind of part", kind, PARTS)
+    return PARTS[kind]
+
+
+def _first_line(part: object) -> str:
+    return (inspect.getdoc(part) or "").partition("\n")[0]

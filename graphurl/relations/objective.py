@@ -1,0 +1,115 @@
+"""The objective: an encoder and a weighted sum of terms over the batches of one draw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from graphurl.encoders.base import Encoded, Encoder
+from graphurl.losses.base import Loss
+from graphurl.relations.relation import Batch, Draw, Source
+from graphurl.relations.routes import evaluate
+from graphurl.similarity import Similarity
+
+
+@dataclass
+class Term:
+    """One comparison of prescribed and embedded similarity.
+
+    Attributes:
+        name: How the term is called in the log.
+        source: Makes the relation.
+        similarity: Kernel of the embedded side.
+        loss: The divergence.
+        weight: Factor of the term in the objective.
+        head: A module put on the embedding for this term alone.
+    """
+
+    name: str
+    source: Source
+    similarity: Similarity
+    loss: Loss
+    weight: float = 1.0
+    head: nn.Module = field(default_factory=nn.Identity)
+
+
+class Objective(nn.Module):
+    """All that is trained, and the number that training makes small. The trainer sees nothing else.
+
+    Args:
+        encoder: Places the samples.
+        draw: Yields batches.
+        terms: What to compare; their weighted sum is the loss.
+    """
+
+    def __init__(self, encoder: Encoder, draw: Draw, terms: Sequence[Term]) -> None:
+        """Registers encoder, heads and sources, so that one state holds them all."""
+        super().__init__()
+        self.encoder = encoder
+        self.draw = draw
+        self.terms = list(terms)
+        self.sources = nn.ModuleList(term.source for term in terms)
+        self.heads = nn.ModuleList(term.head for term in terms)
+        self._last: tuple[Batch, Encoded] | None = None
+
+    @property
+    def steps(self) -> int:
+        """Batches in an epoch."""
+        return self.draw.steps
+
+    def encode(self, batch: Batch) -> Encoded:
+        """Embeds a batch; losses run in float32 whatever the encoder's precision."""
+        out: Encoded = self.encoder(batch.inputs)
+        widen = [h.float() if h.dtype in (torch.bfloat16, torch.float16) else h for h in (out.z, *out.hidden)]
+        return Encoded(widen[0], tuple(widen[1:]))
+
+    def forward(self, batch: Batch, progress: float) -> tuple[Tensor, dict[str, float]]:
+        """The loss of a batch.
+
+        Args:
+            batch: From `draw`.
+            progress: Share of the training done, from 0 to 1.
+
+        Returns:
+            The weighted sum of the terms, and each term's own value.
+        """
+        out = self.encode(batch)
+        self._last = (batch, Encoded(out.z.detach(), tuple(h.detach() for h in out.hidden)))
+        total = out.z.new_zeros(())
+        values: dict[str, float] = {}
+        with torch.autocast(out.z.device.type, enabled=False):
+            for term in self.terms:
+                placed = Encoded(term.head(out.z), out.hidden)
+                relation = term.source.relate(batch, placed, progress)
+                value, _ = evaluate(relation, term.similarity, term.loss)
+                total = total + term.weight * value
+                if len(self.terms) > 1:
+                    values[term.name] = value.item()
+        return total, values
+
+    def after_step(self) -> Tensor:
+        """Lets the sources update their state; returns the embeddings of the last batch."""
+        if self._last is None:
+            raise RuntimeError("after_step comes after a forward pass")
+        batch, out = self._last
+        with torch.no_grad():
+            for source in self.sources:
+                assert isinstance(source, Source)
+                source.after_step(batch, out)
+        return out.z
+
+    def calibrate(self, generator: torch.Generator, *, mu: bool, sigma: bool) -> None:
+        """Takes μ_Z and σ_Z of every term from a first batch."""
+        if not (mu or sigma):
+            return
+        batch = self.draw(generator)
+        training = self.encoder.training
+        self.encoder.eval()
+        with torch.no_grad():
+            z = self.encode(batch).z
+        self.encoder.train(training)
+        for term in self.terms:
+            term.similarity = term.similarity.calibrated(z, mu=mu, sigma=sigma)

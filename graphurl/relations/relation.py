@@ -1,0 +1,129 @@
+"""The one idea: every method compares a prescribed with an embedded similarity over rows × columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from graphurl.encoders.base import Encoded, Inputs
+from graphurl.functional.sparse import take_rows
+
+
+@dataclass(frozen=True)
+class Relation:
+    """Two sets of embeddings and the similarity that is prescribed between them.
+
+    Attributes:
+        rows: Embeddings of the rows, R × d.
+        cols: Embeddings of the columns, C × d; often the same tensor, or keys, a queue, centroids.
+        p: Prescribed similarity, R × C, dense or sparse CSR (what is not listed is 0).
+        weight: How often each pair counts, R × C; absent means `far_weight` for pairs with p = 0, else 1.
+        far_weight: Weight of pairs with p = 0 where `weight` is absent.
+        same: Row i and column i are the same sample, hence no pair.
+        total: Σ of weights of the *full* relation that this one samples. Additive losses are divided by it, a
+            constant, so the estimate stays unbiased. Absent means: divide by the weights present.
+    """
+
+    rows: Tensor
+    cols: Tensor
+    p: Tensor
+    weight: Tensor | None = None
+    far_weight: float = 1.0
+    same: bool = False
+    total: float | None = None
+
+    def block(self, start: int, stop: int) -> tuple[Tensor, Tensor | None]:
+        """Dense (p, weight) of the rows from start to stop."""
+        if self.p.layout == torch.strided:
+            p = self.p[start:stop]
+        else:
+            p = take_rows(self.p, torch.arange(start, stop, device=self.p.device))
+        if self.weight is not None:
+            return p, self.weight[start:stop]
+        if not self.same and self.far_weight == 1:
+            return p, None
+        return p, pair_weight(p, self.far_weight, start if self.same else None)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step works on.
+
+    Attributes:
+        nodes: Sample numbers, each once.
+        inputs: What the encoder reads to embed them.
+        p: Prescribed similarity of nodes × nodes, where the draw knows it (graphs do, views need not).
+        weight: Pair weights of nodes × nodes; absent as in `Relation`.
+        far_weight: As in `Relation`.
+        total: As in `Relation`.
+    """
+
+    nodes: Tensor
+    inputs: Inputs
+    p: Tensor | None = None
+    weight: Tensor | None = None
+    far_weight: float = 1.0
+    total: float | None = None
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on another device."""
+        moved = {
+            name: value.to(device, non_blocking=True)
+            for name, value in (("nodes", self.nodes), ("p", self.p), ("weight", self.weight))
+            if value is not None
+        }
+        inputs = {
+            name: value.to(device, non_blocking=True)
+            for name, value in vars(self.inputs).items()
+            if value is not None
+        }
+        return replace(self, inputs=Inputs(**inputs), **moved)
+
+
+class Draw(Protocol):
+    """Where batches come from. Stateless: all randomness lies in the generator, so a run can resume."""
+
+    @property
+    def steps(self) -> int:
+        """Number of batches in an epoch."""
+        ...
+
+    def __call__(self, generator: torch.Generator) -> Batch:
+        """The next batch."""
+        ...
+
+
+Feed = Callable[[Tensor], Inputs]
+
+
+class Source(nn.Module):
+    """Turns an encoded batch into a relation.
+
+    A source owns the state that its relation needs (memory bank, queue, momentum encoder, centroids) as
+    buffers or submodules, so that it is moved, checkpointed and restored without further code.
+    """
+
+    def relate(self, batch: Batch, out: Encoded, progress: float) -> Relation:
+        """The relation of this batch.
+
+        Args:
+            batch: The batch as drawn.
+            out: What the encoder made of it.
+            progress: Share of the training done, from 0 to 1.
+        """
+        raise NotImplementedError
+
+    def after_step(self, batch: Batch, out: Encoded) -> None:
+        """Updates state once the encoder's weights have moved: push keys, average weights, refresh a bank."""
+
+
+def pair_weight(p: Tensor, far_weight: float, diagonal: int | None) -> Tensor:
+    """1 where p > 0, else `far_weight`; 0 on the diagonal that starts at column `diagonal`."""
+    weight = torch.where(p > 0, torch.ones_like(p), torch.full_like(p, far_weight))
+    if diagonal is not None:
+        weight.diagonal(diagonal).zero_()
+    return weight

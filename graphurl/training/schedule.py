@@ -1,0 +1,75 @@
+"""Optimisers by name and learning rates over time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from graphurl.errors import InputError, unknown
+
+OPTIMISERS = ("adam", "adamw", "sgd")
+SCHEDULES = ("constant", "cosine", "linear", "step")
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Learning-rate factor over the steps of a run: linear warm-up, then decay.
+
+    Attributes:
+        name: constant, cosine (to 0), linear (to 0) or step (x 0.1 at 60 % and 80 %).
+        steps: Number of steps of the run.
+        warmup: Share of the steps spent warming up.
+    """
+
+    name: str
+    steps: int
+    warmup: float = 0.05
+
+    def __post_init__(self) -> None:
+        """Refuses an unknown shape."""
+        if self.name not in SCHEDULES:
+            raise unknown("schedule", self.name, SCHEDULES)
+        if not 0 <= self.warmup < 1:
+            raise InputError(f"warmup is {self.warmup}: give the share of the run spent warming up, from 0 to below 1")
+
+    def factor(self, step: int) -> float:
+        """The factor at a step, counted from 0."""
+        rising = self.warmup * self.steps
+        if step < rising:
+            return (step + 1) / (math.floor(rising) + 1)
+        share = (step - rising) / max(1.0, self.steps - rising)
+        if self.name == "cosine":
+            return 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
+        if self.name == "linear":
+            return max(0.0, 1 - share)
+        if self.name == "step":
+            return 0.1 ** sum(share >= mark for mark in (0.6, 0.8))
+        return 1.0
+
+
+def optimiser(
+    name: str, parameters: Iterable[nn.Parameter], lr: float, weight_decay: float, momentum: float
+) -> torch.optim.Optimizer:
+    """Builds an optimiser.
+
+    Args:
+        name: adam, adamw or sgd.
+        parameters: What to train.
+        lr: Learning rate.
+        weight_decay: Weight decay (decoupled for adamw).
+        momentum: Momentum of sgd; the others keep their usual betas.
+
+    Returns:
+        The optimiser.
+    """
+    if name == "adam":
+        return torch.optim.Adam(parameters, lr=lr, weight_decay=weight_decay)
+    if name == "adamw":
+        return torch.optim.AdamW(parameters, lr=lr, weight_decay=weight_decay)
+    if name == "sgd":
+        return torch.optim.SGD(parameters, lr=lr, weight_decay=weight_decay, momentum=momentum)
+    raise unknown("optimiser", name, OPTIMISERS)

@@ -1,0 +1,279 @@
+"""The trainer: the only loop. It knows an objective, and no method by name."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from graphurl.errors import InputError, RunError, unknown
+from graphurl.relations.objective import Objective
+from graphurl.training.callbacks import Callback, Moment
+from graphurl.training.checkpoint import load_checkpoint, save_checkpoint
+from graphurl.training.schedule import Schedule, optimiser
+
+PRECISIONS = ("float32", "bfloat16")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train.
+
+    Attributes:
+        epochs: Passes over the draw.
+        lr: Learning rate for a batch of 256; multiplied by batch/256 when `scale_lr`.
+        batch: Batch size, for the scaling.
+        scale_lr: Whether to scale.
+        optimiser: adam, adamw or sgd.
+        weight_decay: Weight decay.
+        momentum: Momentum of sgd.
+        schedule: constant, cosine, linear or step.
+        warmup: Share of the run spent warming up.
+        clip: Largest gradient norm; 0 means no limit.
+        precision: float32, or bfloat16 for the encoder under autocast.
+        compile: Whether to compile the encoder.
+        seed: Of all randomness of the run.
+        checkpoint_seconds: Time between checkpoints.
+    """
+
+    epochs: int = 100
+    lr: float = 1e-3
+    batch: int = 256
+    scale_lr: bool = False
+    optimiser: str = "adam"
+    weight_decay: float = 0.0
+    momentum: float = 0.9
+    schedule: str = "cosine"
+    warmup: float = 0.05
+    clip: float = 0.0
+    precision: str = "float32"
+    compile: bool = False
+    seed: int = 0
+    checkpoint_seconds: float = 20.0
+
+    def __post_init__(self) -> None:
+        """Refuses settings without a meaning."""
+        if self.epochs < 0:
+            raise InputError(f"epochs is {self.epochs}: give 0 (no training) or more")
+        if not (self.lr > 0 and math.isfinite(self.lr)):
+            raise InputError(f"lr is {self.lr}: the learning rate is a finite number above 0")
+        for name in ("weight_decay", "clip", "momentum"):
+            if not getattr(self, name) >= 0:
+                raise InputError(f"{name} is {getattr(self, name)}: give 0 or more")
+        if self.precision not in PRECISIONS:
+            raise unknown("precision", self.precision, PRECISIONS)
+
+    @property
+    def rate(self) -> float:
+        """The learning rate in force."""
+        return self.lr * self.batch / 256 if self.scale_lr else self.lr
+
+
+@dataclass
+class Trained:
+    """How a run ended.
+
+    Attributes:
+        history: A record an epoch.
+        status: finished, stopped (by a callback) or interrupted (by the user).
+        seconds: Time spent in the loop, resumed parts included.
+    """
+
+    history: list[dict[str, Any]] = field(default_factory=list)
+    status: Literal["finished", "stopped", "interrupted"] = "finished"
+    seconds: float = 0.0
+
+
+class Trainer:
+    """Repeats: draw a batch, compare, step.
+
+    Args:
+        settings: How to train.
+        device: Where to.
+        callbacks: Called at the end of each epoch; True ends the run.
+        checkpoint: File to write checkpoints to, and to resume from.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        device: torch.device | str = "cpu",
+        callbacks: Sequence[Callback] = (),
+        checkpoint: Path | None = None,
+    ) -> None:
+        """Only stores."""
+        self.settings = settings
+        self.device = torch.device(device)
+        self.callbacks = list(callbacks)
+        self.checkpoint = checkpoint
+
+    def fit(self, objective: Objective, *, resume: bool = False) -> Trained:
+        """Trains an objective in place.
+
+        The global random state is what it was before the call: layers that draw from it (dropout) see a
+        private stream that is checkpointed with everything else.
+
+        Args:
+            objective: What to train.
+            resume: Go on from the checkpoint.
+
+        Returns:
+            History and status. After an interrupt (Ctrl-C) the objective holds the model so far.
+        """
+        try:
+            with private_randomness(self.settings.seed, self.device):
+                return self._fit(objective.to(self.device), resume)
+        finally:
+            objective.eval()
+
+    def _fit(self, objective: Objective, resume: bool) -> Trained:
+        settings, steps = self.settings, objective.steps
+        weights = [w for w in objective.parameters() if w.requires_grad]
+        stepper = optimiser(settings.optimiser, weights, settings.rate, settings.weight_decay, settings.momentum)
+        schedule = Schedule(settings.schedule, max(1, settings.epochs * steps), settings.warmup)
+        generator = torch.Generator().manual_seed(settings.seed)
+        run, step, running = Trained(), 0, 0.0
+        if resume and self.checkpoint is not None and self.checkpoint.exists():
+            random, meta = load_checkpoint(self.checkpoint, objective, stepper)
+            restore_randomness(random, generator, self.device)
+            run = Trained(history=meta["history"], seconds=meta["seconds"])
+            step, running = meta["step"], meta["running"]
+        if settings.compile:
+            objective.encoder.compile()
+        objective.train()
+        began = time.perf_counter() - run.seconds
+
+        def keep() -> None:
+            # A finite loss says nothing of the step that followed it: weights that are broken are never kept.
+            if not all(bool(torch.isfinite(w).all()) for w in weights):
+                raise RunError(self._diagnosis(objective, "the weights broke", step - 1))
+            if self.checkpoint is not None:
+                meta = {"step": step, "running": running, "history": run.history}
+                meta["seconds"] = time.perf_counter() - began
+                save_checkpoint(self.checkpoint, objective, stepper, randomness(generator, self.device), meta)
+
+        kept = time.perf_counter()
+        with deferred_interrupt() as interrupted:
+            while step < settings.epochs * steps:
+                if interrupted():
+                    run.status = "interrupted"
+                    break
+                z, loss = self._step(objective, weights, stepper, schedule, generator, step)
+                step, running = step + 1, running + loss
+                if step % steps == 0:
+                    epoch = step // steps
+                    record = {
+                        "epoch": epoch, "loss": running / steps,
+                        "lr": stepper.param_groups[0]["lr"], "seconds": round(time.perf_counter() - began, 3),
+                    }  # fmt: skip
+                    run.history.append(record)
+                    running = 0.0
+                    moment = Moment(epoch, settings.epochs, record, z, run.history)
+                    # Every callback sees every epoch: no short cut through any().
+                    if any([bool(callback(moment)) for callback in self.callbacks]):
+                        run.status = "stopped"
+                        break
+                if time.perf_counter() - kept > settings.checkpoint_seconds:
+                    keep()
+                    kept = time.perf_counter()
+        keep()
+        run.seconds = time.perf_counter() - began
+        return run
+
+    def _step(
+        self,
+        objective: Objective,
+        weights: list[torch.nn.Parameter],
+        stepper: torch.optim.Optimizer,
+        schedule: Schedule,
+        generator: torch.Generator,
+        step: int,
+    ) -> tuple[Tensor, float]:
+        """One batch: forward, backward, step. Returns the batch's embeddings and the loss."""
+        settings = self.settings
+        batch = objective.draw(generator).to(self.device)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
+            loss, _ = objective(batch, step / max(1, settings.epochs * objective.steps))
+        value = loss.item()
+        if not math.isfinite(value):
+            raise RunError(self._diagnosis(objective, f"the loss became {value}", step))
+        for group in stepper.param_groups:
+            group["lr"] = settings.rate * schedule.factor(step)
+        stepper.zero_grad(set_to_none=True)
+        loss.backward()
+        if settings.clip > 0:
+            torch.nn.utils.clip_grad_norm_(weights, settings.clip)
+        stepper.step()
+        return objective.after_step(), value
+
+    def _diagnosis(self, objective: Objective, event: str, step: int) -> str:
+        """Says where a run went wrong, and what most likely did it."""
+        broken = [name for name, w in objective.named_parameters() if not torch.isfinite(w).all()]
+        cause = (
+            f"the weights {broken[0]} are not finite, so the last step was too large: lower lr or set clip"
+            if broken
+            else "the weights are finite, so the data or the similarity are not: check the input and sigma"
+        )
+        there = self.checkpoint is not None and self.checkpoint.exists()
+        kept = f"; the last good checkpoint is {self.checkpoint}" if there else ""
+        epoch, batch = step // objective.steps + 1, step % objective.steps + 1
+        return f"{event} in epoch {epoch}, batch {batch}: {cause}{kept}"
+
+
+@contextmanager
+def deferred_interrupt() -> Iterator[Callable[[], bool]]:
+    """Turns Ctrl-C into a question that the loop asks between two steps, so that no step is cut in half.
+
+    A second Ctrl-C interrupts at once. Outside the main thread Python delivers no signals, and a process in the
+    background ignores them on purpose; nothing is changed there.
+    """
+    seen = threading.Event()
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        yield seen.is_set
+        return
+    before = signal.getsignal(signal.SIGINT)
+    before = signal.default_int_handler if before is None else before
+
+    def note(number: int, frame: object) -> None:
+        seen.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield seen.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def private_randomness(seed: int, device: torch.device) -> Iterator[None]:
+    """Seeds the global generators for a while and puts them back afterwards."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+def randomness(generator: torch.Generator, device: torch.device) -> dict[str, Tensor]:
+    """The states of all generators that a run draws from."""
+    states = {"draw": generator.get_state(), "global": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    return states
+
+
+def restore_randomness(states: dict[str, Tensor], generator: torch.Generator, device: torch.device) -> None:
+    """Puts the states of `randomness` back."""
+    generator.set_state(states["draw"])
+    torch.set_rng_state(states["global"])
+    if device.type == "cuda" and "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"], device)
