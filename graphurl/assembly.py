@@ -15,7 +15,7 @@ from graphurl.encoders.base import Encoder, Inputs, as_encoder
 from graphurl.encoders.table import Table
 from graphurl.errors import InputError, unknown
 from graphurl.functional.projection import principal_rows
-from graphurl.graphs import knn
+from graphurl.graphs import knn, require_edges
 from graphurl.graphs.graph import Graph
 from graphurl.losses.base import Loss
 from graphurl.recipes.recipe import Recipe
@@ -97,6 +97,8 @@ def similarity_graph(samples: Samples, x: Tensor | None, recipe: Recipe, graph: 
             raise InputError(
                 f"the graph has {part.num_nodes} nodes and there are {len(samples)} samples: give one node a sample"
             )
+        if part.num_edges:  # without any edge all nodes are isolated, which works; with self-loops alone it is a slip
+            require_edges(part)
     settings: dict[str, Any] = {"nu": recipe.nu_x, "symmetrise": recipe.symmetrise, "sigma": recipe.sigma}
     settings["mu"] = "nearest" if recipe.mu_x == "auto" else recipe.mu_x
     reach = [g.shortest_paths(max_hops=recipe.max_hops) if recipe.max_hops > 1 else g for g in parts]
@@ -166,7 +168,7 @@ def message_edges(samples: Samples, x: Tensor, recipe: Recipe) -> tuple[Tensor, 
 
 def build_draw(graph: Graph, feed: Feed, recipe: Recipe) -> Draw:
     """All pairs at once where asked for and possible, else sampled edges and far pairs."""
-    far = balanced_far_weight(graph, recipe.negatives) if recipe.far_weight == "auto" else float(recipe.far_weight)
+    far = far_weight(graph, recipe)
     if recipe.batch_size < 0:
         raise InputError(f"batch_size is {recipe.batch_size}: give 0 (all samples at once) or at least 4")
     if recipe.batch_size == 0 and graph.num_nodes > FULL_BATCH:
@@ -177,6 +179,14 @@ def build_draw(graph: Graph, feed: Feed, recipe: Recipe) -> Draw:
     if recipe.batch_size == 0 or graph.num_nodes <= recipe.batch_size:
         return FullBatch(graph, feed, far_weight=far)
     return EdgeBatches(graph, feed, recipe.batch_size, edge_share=recipe.edge_share, far_weight=far)
+
+
+def far_weight(graph: Graph, recipe: Recipe) -> float:
+    """The weight of a far pair: as given; else 1 for normalised losses, which scale q themselves, or balanced."""
+    if recipe.far_weight != "auto":
+        return float(recipe.far_weight)
+    additive: bool = registry.resolve("losses", recipe.loss).additive
+    return balanced_far_weight(graph, recipe.negatives) if additive else 1.0
 
 
 def build_term(recipe: Recipe) -> Term:

@@ -48,7 +48,8 @@ def embed(
     """Embeds data.
 
     Args:
-        source: Name of a data set, a path, an array, a frame, a graph of PyTorch Geometric, `Samples` or a `Source`.
+        source: Name of a data set, a path, an array, a frame, a graph of PyTorch Geometric, `Samples`, or a
+            `Source`.
         method: Name of a recipe; absent means map for rows and nodes for graphs.
         recipe: A recipe of your own.
         graph: A similarity graph of your own, in place of the recipe's.
@@ -66,11 +67,12 @@ def embed(
         The embedding.
     """
     ready = prepare(
-        source, method=method, recipe=recipe, graph=graph, encoder=encoder, device=device, data_root=data_root, **settings
+        source, method=method, recipe=recipe, graph=graph, encoder=encoder, device=device,
+        data_root=data_root, **settings,
     )  # fmt: skip
     return fit(
-        ready, callbacks=callbacks, progress=progress, fail_on_collapse=fail_on_collapse, run_folder=run_folder,
-        resume=resume,
+        ready, callbacks=callbacks, progress=progress, fail_on_collapse=fail_on_collapse,
+        run_folder=run_folder, resume=resume,
     )  # fmt: skip
 
 
@@ -82,6 +84,7 @@ class Prepared:
         samples: The data.
         recipe: All choices, resolved.
         parts: Graph, encoder, objective.
+        settings: How to train.
         device: Where to train.
         origin: How the data were named, as plain values.
         timing: Seconds spent loading and building.
@@ -90,6 +93,7 @@ class Prepared:
     samples: Samples
     recipe: Recipe
     parts: Parts
+    settings: Settings
     device: torch.device
     origin: Mapping[str, Any]
     timing: Mapping[str, float]
@@ -116,9 +120,8 @@ def prepare(
     require_memory(samples, chosen)
     began = time.perf_counter()
     parts = assemble(samples, chosen, graph=loaded.graph if graph is None else graph, encoder=encoder)
-    warn_if_unusual(parts.graph)
     timing = {"load": loaded.seconds, "graph": time.perf_counter() - began}
-    return Prepared(samples, chosen, parts, place, loaded.record, timing)
+    return Prepared(samples, chosen, parts, settings_of(chosen), place, loaded.record, timing)
 
 
 def load(source: Any, root: str | Path | None = None) -> Loaded:
@@ -146,11 +149,12 @@ def fit(
     """Trains what was prepared; the arguments are those of `embed`."""
     began = time.perf_counter()
     parts, samples = ready.parts, ready.samples
+    warn_if_unusual(parts.graph)
     if run_folder is not None:
         run_folder.mkdir(parents=True, exist_ok=True)
         write_text(run_folder / "config.yaml", config_text(ready.recipe, ready.origin))
     trained = train(
-        parts, ready.recipe, ready.device, callbacks=callbacks, progress=progress, fail_on_collapse=fail_on_collapse,
+        ready, callbacks=callbacks, progress=progress, fail_on_collapse=fail_on_collapse,
         run_folder=run_folder, resume=resume,
     )  # fmt: skip
     model = Model(
@@ -185,9 +189,7 @@ def facts(ready: Prepared) -> dict[str, Any]:
 
 
 def train(
-    parts: Parts,
-    recipe: Recipe,
-    device: torch.device,
+    ready: Prepared,
     *,
     callbacks: Sequence[Callback],
     progress: bool,
@@ -197,27 +199,31 @@ def train(
 ) -> Trained:
     """Runs the trainer with the callbacks that every run has."""
     watching: list[Callback] = [CollapseMonitor(fail=fail_on_collapse)]
-    if recipe.patience > 0:
-        watching.append(EarlyStop(recipe.patience))
-    watching += [*callbacks, *([MetricsFile(run_folder / "metrics.jsonl")] if run_folder else []), Progress(progress)]
-    settings = Settings(
+    if ready.recipe.patience > 0:
+        watching.append(EarlyStop(ready.recipe.patience))
+    written = [MetricsFile(run_folder / "metrics.jsonl")] if run_folder else []
+    watching += [*callbacks, *written, Progress(progress)]
+    checkpoint = run_folder / "checkpoint.safetensors" if run_folder else None
+    trainer = Trainer(ready.settings, device=ready.device, callbacks=watching, checkpoint=checkpoint)
+    return trainer.fit(ready.parts.objective, resume=resume)
+
+
+def settings_of(recipe: Recipe) -> Settings:
+    """The recipe's part that the trainer reads."""
+    return Settings(
         epochs=recipe.epochs, lr=recipe.lr, batch=recipe.batch_size or 256, scale_lr=recipe.scale_lr,
         optimiser=recipe.optimiser, weight_decay=recipe.weight_decay, momentum=recipe.momentum,
         schedule=recipe.schedule, warmup=recipe.warmup, clip=recipe.clip, precision=recipe.precision,
         compile=recipe.compile, seed=recipe.seed,
     )  # fmt: skip
-    checkpoint = run_folder / "checkpoint.safetensors" if run_folder else None
-    trainer = Trainer(settings, device=device, callbacks=watching, checkpoint=checkpoint)
-    return trainer.fit(parts.objective, resume=resume)
 
 
 def default_recipe(samples: Samples, method: str | None) -> Recipe:
     """The recipe of a name, or the one that fits the data."""
-    if method is None:
-        if samples.graph is None:
-            method = "map"
-        else:
-            method = "nodes" if samples.x is not None else "nodes-only"
+    if method is None and samples.graph is None:
+        method = "map"
+    elif method is None:
+        method = "nodes" if samples.x is not None else "nodes-only"
     chosen: Recipe = registry.resolve("recipes", method)
     return chosen
 

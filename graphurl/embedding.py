@@ -6,14 +6,14 @@ import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-import graphurl
+from graphurl import __version__
 from graphurl.errors import InputError
 from graphurl.graphs.graph import Graph
 from graphurl.model import Model
@@ -66,17 +66,15 @@ class Embedding:
         from graphurl.data import as_samples
 
         samples = _aligned(as_samples(x, trainable=False), self.model.about.get("feature_names") or ())
-        if samples.x is None:
-            raise InputError("the new samples have no features: a model places rows of numbers")
-        if self.model.encoder.needs != "graph":
-            return self.model.transform(samples.x).numpy()
         if graph is not None:
             samples = _with_graph(samples, graph)
-        if samples.graph is None:
-            return self.model.transform(samples.x).numpy()
-        prepared = samples.x if self.model.preparation is None else self.model.preparation.apply(samples.x)
-        edges, weight = message_edges(samples, prepared, self.recipe)
-        return self.model.transform(samples.x, edges, weight).numpy()
+        rows, model = samples.x, self.model
+        if rows is None:
+            raise InputError("the new samples have no features: a model places rows of numbers")
+        if model.encoder.needs != "graph" or samples.graph is None:
+            return model.transform(rows).numpy()
+        prepared = rows if model.preparation is None else model.preparation.apply(rows)
+        return model.transform(rows, *message_edges(samples, prepared, self.recipe)).numpy()
 
     def report(self, *, metrics: list[str] | None = None, seed: int = 0) -> Report:
         """Every metric that the data allow: neighbourhoods kept, and labels where they exist."""
@@ -85,9 +83,10 @@ class Embedding:
         samples = self.samples
         if samples is None:
             return evaluate(self.z, metrics=metrics, seed=seed)
+        space = samples.x if self.recipe.task == "dr" else None
         return evaluate(
-            self.z, x=samples.x if self.recipe.task == "dr" else None, y=samples.y, splits=samples.splits or None,
-            metrics=metrics, seed=seed, settings=protocol(self.recipe.task),
+            self.z, x=space, y=samples.y, splits=samples.splits or None, metrics=metrics, seed=seed,
+            settings=protocol(self.recipe.task),
         )  # fmt: skip
 
     def plot(self, path: str | Path | None = None) -> Any:
@@ -97,8 +96,8 @@ class Embedding:
         samples = self.samples
         y = None if samples is None or samples.y is None else samples.y.numpy()
         classes = None if samples is None else samples.classes
-        name = self.source.get("name", "embedding")
-        return scatter(self.z, y=y, classes=classes, title=str(name), path=None if path is None else Path(path))
+        title = str(self.source.get("name", "embedding"))
+        return scatter(self.z, y=y, classes=classes, title=title, path=path)
 
     def save(self, folder: str | Path) -> Path:
         """Writes embedding, ids, settings and model into a folder, each file in one atomic step."""
@@ -133,11 +132,11 @@ def config_text(recipe: Recipe, source: Mapping[str, Any]) -> str:
 
     values = {"source": dict(source), "settings": recipe.to_dict()}
     text = yaml.safe_dump(values, sort_keys=False)
-    return f"# graphurl {graphurl.__version__}: graphurl embed --config THIS_FILE repeats the run\n{text}"
+    return f"# graphurl {__version__}: graphurl embed --config THIS_FILE repeats the run\n{text}"
 
 
 def read_config(path: Path) -> tuple[Recipe, dict[str, Any]]:
-    """Recipe and source of a configuration file; settings that it leaves out keep the defaults of `Recipe`."""
+    """Recipe and source of a configuration file; settings that it leaves out keep `Recipe`'s defaults."""
     settings, source = read_settings(path)
     return Recipe.from_dict(settings), source
 
@@ -149,10 +148,10 @@ def read_settings(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(f"{path} does not exist: point to a configuration or a folder written by embed") from None
+        raise InputError(f"{path} does not exist: give a configuration or a folder of embed") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"{path} cannot be read as YAML ({reason}): fix it, or take the one of a run") from error
+        raise InputError(f"{path} cannot be read as YAML ({reason}): mend it or take a run's") from error
     if not isinstance(values, dict):
         raise InputError(f"{path} holds no settings: give lines such as 'loss: bce'")
     source = values.get("source") or {}
@@ -208,7 +207,7 @@ def write_json(path: Path, values: Mapping[str, Any]) -> None:
 def versions() -> dict[str, str]:
     """Versions of what made the result."""
     return {
-        "graphurl": graphurl.__version__,
+        "graphurl": __version__,
         "torch": torch.__version__,
         "numpy": np.__version__,
         "python": platform.python_version(),
@@ -221,19 +220,19 @@ def _one_line(name: str) -> str:
 
 def _aligned(samples: Samples, names: Sequence[str]) -> Samples:
     """The columns in the order of the fitted ones, where both sides name them."""
-    from dataclasses import replace
-
     given = samples.feature_names
     if samples.x is None or not names or given is None or tuple(given) == tuple(names):
         return samples
     missing = [name for name in names if name not in given]
     if missing:
-        raise InputError(f"the new rows have no column {missing[0]!r}: the model was fitted on {len(names)} columns, give all")
+        raise InputError(
+            f"the new rows have no column {missing[0]!r}: the model was fitted on {len(names)}, give all"
+        )
     x = samples.x if samples.x.layout == torch.strided else samples.x.to_dense()
     return replace(samples, x=x[:, [given.index(name) for name in names]], feature_names=tuple(names))
 
 
 def _with_graph(samples: Samples, graph: Any) -> Samples:
-    from dataclasses import replace
+    from graphurl.graphs import citation
 
-    return replace(samples, graph=graph if isinstance(graph, Graph) else graphurl.graphs.citation(graph))
+    return replace(samples, graph=graph if isinstance(graph, Graph) else citation(graph))

@@ -10,6 +10,8 @@ from graphurl.recipes.recipe import Recipe
 
 #: Libraries, code and allocator, measured on an empty run.
 BASE = 0.45e9
+#: Pairs that are compared at once; a test holds it equal to the routes' own.
+BLOCK = 2**24
 
 
 def estimate_memory(
@@ -35,6 +37,8 @@ def estimate_memory(
     edges = (1.6 * k * n if knn else 0.0) + float(num_edges or 0)
     batch = recipe.batch_size or num_rows
     pairs = float(min(batch, num_rows)) ** 2
+    if not recipe.dynamic:  # a dynamic p is a matrix of all pairs, a static one is made dense block by block
+        pairs = min(pairs, BLOCK)
     step = pairs * 4 * 14 + 4 * 4 * min(batch, num_rows) * recipe.hidden * recipe.depth
     table = 16 * n * recipe.dim if recipe.encoder == "table" else 0.0
     return int(BASE + rows + search + edges * 72 + step + table + 8 * n * recipe.dim)

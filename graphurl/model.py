@@ -11,7 +11,8 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from graphurl import registry
@@ -88,9 +89,6 @@ class Model:
         tensors = {f"encoder.{k}": v.detach().cpu().contiguous() for k, v in self.encoder.state_dict().items()}
         if self.preparation is not None:
             tensors.update({f"preparation.{k}": v.contiguous() for k, v in self.preparation.tensors.items()})
-        scratch = folder / f".model.{os.getpid()}.tmp"
-        save_file({k: v.clone() for k, v in tensors.items()}, scratch, metadata={"format": "graphurl-model"})
-        os.replace(scratch, folder / "model.safetensors")
         description = {
             "format": "graphurl-model",
             "format_version": VERSION,
@@ -101,8 +99,15 @@ class Model:
             else {"kind": self.preparation.kind, "num_features": self.preparation.num_features},
             "about": dict(self.about),
         }
-        scratch.write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
-        os.replace(scratch, folder / "model.json")
+        weights = to_bytes({k: v.clone() for k, v in tensors.items()}, metadata={"format": "graphurl-model"})
+        text = json.dumps(description, indent=1) + "\n"
+        scratch = folder / f".model.{os.getpid()}.tmp"
+        try:
+            for name, content in (("model.safetensors", weights), ("model.json", text.encode())):
+                scratch.write_bytes(content)  # save_file would make it readable for its owner only
+                os.replace(scratch, folder / name)
+        finally:
+            scratch.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, folder: Path) -> Model:

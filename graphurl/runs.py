@@ -23,8 +23,8 @@ from graphurl.source import Loaded
 
 #: Everything that a run writes; --overwrite removes these and nothing else.
 FILES = (
-    "report.json", "embedding.npy", "ids.txt", "config.yaml", "metrics.jsonl", "model.safetensors", "model.json",
-    "graph.safetensors", "plot.png", "checkpoint.safetensors",
+    "report.json", "embedding.npy", "ids.txt", "config.yaml", "metrics.jsonl", "model.safetensors",
+    "model.json", "graph.safetensors", "plot.png", "checkpoint.safetensors",
 )  # fmt: skip
 #: A graph of more edges is left out: it can be built again from config.yaml.
 SAVED_EDGES = 5_000_000
@@ -98,7 +98,7 @@ def check_same(folder: Path, recipe: Recipe, record: Mapping[str, Any]) -> None:
     if differing:
         raise InputError(
             f"{folder} was begun with another configuration: {', '.join(differing)} differ: "
-            f"resume with 'embed --config {folder / 'config.yaml'} --resume --out {folder}', or start another run"
+            f"go on by 'embed --config {folder / 'config.yaml'} --resume --out {folder}', or begin another"
         )
 
 
@@ -108,7 +108,9 @@ def finished_report(folder: Path) -> dict[str, Any] | None:
         report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    complete = isinstance(report, dict) and report.get("status") in COMPLETE and (folder / "embedding.npy").is_file()
+    complete = (
+        isinstance(report, dict) and report.get("status") in COMPLETE and (folder / "embedding.npy").is_file()
+    )
     return report if complete else None
 
 
@@ -182,11 +184,11 @@ def write_run(folder: Path, result: Embedding) -> dict[str, Any]:
         values["timing"]["evaluate"] = sum(judged["timing"].values())
         values["versions"] |= judged["versions"]
         values |= {key: judged[key] for key in ("metrics", "skipped", "rows")}
-    values = plain(values)
-    write_json(folder / "report.json", values)
+    written: dict[str, Any] = plain(values)
+    write_json(folder / "report.json", written)
     if result.status in COMPLETE:
         (folder / "checkpoint.safetensors").unlink(missing_ok=True)
-    return values
+    return written
 
 
 def description(result: Embedding) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from graphurl.errors import InputError
-from graphurl.functional.distance import squared_distances
+from graphurl.errors import InputError, unknown
+from graphurl.functional.distance import METRICS, squared_distances
 from graphurl.functional.kernel import log_gaussian_kernel, log_t_kernel
 
 Metric = str | Callable[[Tensor, Tensor], Tensor]
@@ -49,6 +49,8 @@ class Similarity:
             raise InputError(f"sigma is {self.sigma}: the scale of a similarity is a finite number above 0")
         if isinstance(self.mu, float | int) and not (self.mu >= 0 and math.isfinite(self.mu)):
             raise InputError(f"mu is {self.mu}: the offset of a similarity is a finite number, 0 or more")
+        if isinstance(self.metric, str) and self.metric not in METRICS:
+            raise unknown("metric", self.metric, METRICS)
 
     def log(self, d2: Tensor) -> Tensor:
         """Log-similarity of squared distances.

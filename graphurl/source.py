@@ -70,7 +70,9 @@ class Source:
             return
         meant = "edges" if self.graph.lower().endswith(TABLES) else "data"
         if getattr(self, meant) is not None:
-            raise InputError(f"{getattr(self, meant)!r} and {self.graph!r} are two sources of {meant}: name one")
+            raise InputError(
+                f"{getattr(self, meant)!r} and {self.graph!r} are two sources of {meant}: name one"
+            )
         object.__setattr__(self, meant, self.graph)
         object.__setattr__(self, "graph", None)
 
@@ -85,7 +87,9 @@ class Source:
         """The source that a run's configuration names."""
         known = {field.name for field in fields(cls)}
         given = {key: value for key, value in record.items() if key in known}
-        wrong = next((key for key, v in given.items() if not isinstance(v, bool if key == "directed" else str)), None)
+        wrong = next(
+            (key for key, v in given.items() if not isinstance(v, bool if key == "directed" else str)), None
+        )
         if wrong is not None:
             raise InputError(f"the source's {wrong} is {given[wrong]!r}: give a name or a path")
         if not set(given) - {"labels", "directed"}:
@@ -125,7 +129,8 @@ class Source:
             return replace(rows, graph=edges)
         if rows is not None:
             return rows
-        assert self.graph is not None and similarity is not None
+        assert self.graph is not None
+        assert similarity is not None
         return Samples(name=Path(self.graph).stem, graph=similarity, ids=similarity.ids)
 
     def _rows(self, root: str | Path | None) -> Samples | None:

@@ -74,7 +74,11 @@ def reason_of(error: OSError) -> str:
     where = f"{error.filename}: " if error.filename else ""
     what = error.strerror or str(error) or type(error).__name__
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    advice = "free some space, then run again (embed: with --resume)" if full else "check the path and its permissions"
+    advice = (
+        "free some space, then run again (embed: with --resume)"
+        if full
+        else "check the path and its permissions"
+    )
     return f"{where}{what}: {advice}"
 
 
@@ -99,7 +103,7 @@ def one_line(text: str) -> str:
 
 @contextmanager
 def messages(*, quiet: bool, verbose: bool) -> Iterator[None]:
-    """Warnings of this package as single lines on stderr; those of others only where asked for, none when quiet."""
+    """Warnings of this package as single lines on stderr; of others where asked for, none when quiet."""
 
     def show(
         message: Warning | str, category: type[Warning], filename: str, lineno: int,

@@ -24,8 +24,12 @@ def add_arguments(parser: Parser) -> None:
     for name, text in about.items():
         action = actions.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
         if name != "list":
-            action.add_argument("names", metavar="NAME", nargs="*" if name == "verify" else "+", help="data set")
-        action.add_argument("--data-root", metavar="DIR", help="folder with data sets; default $GRAPHURL_DATA")
+            action.add_argument(
+                "names", metavar="NAME", nargs="*" if name == "verify" else "+", help="data set"
+            )
+        action.add_argument(
+            "--data-root", metavar="DIR", help="folder with data sets; default $GRAPHURL_DATA"
+        )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -65,7 +69,7 @@ def listing(root: str | None) -> str:
 
 
 def state_of(card: Card, root: str | None) -> str:
-    """built in, there, or missing; checksums are left to verify."""
+    """Says whether it is built in, there, or missing; checksums are left to verify."""
     from graphurl.data.fetch import present
 
     if not card.files:

@@ -59,21 +59,31 @@ def add_arguments(parser: Parser) -> None:
     source.add_argument("--directed", action="store_true", help="take the edges as they are, one way")
     source.add_argument("--images", metavar="DIR", help="folder of pictures, each flattened to a row")
     source.add_argument("--data", metavar="NAME", help="data set of the catalogue, or a file")
-    source.add_argument("--labels", metavar="FILE", help="a label a line, or a table of id and label; for the report")
+    source.add_argument(
+        "--labels", metavar="FILE", help="a label a line, or a table of id and label; for the report"
+    )
     source.add_argument("--data-root", metavar="DIR", help="folder with data sets; default $GRAPHURL_DATA")
     choices = parser.add_argument_group("settings")
     choices.add_argument("--method", type=one_of("recipes"), metavar="M", help=f"one of {names('recipes')}")
     choices.add_argument("--loss", type=one_of("losses"), metavar="L", help=f"one of {names('losses')}")
-    choices.add_argument("--encoder", type=one_of("encoders"), metavar="E", help=f"one of {names('encoders')}")
+    choices.add_argument(
+        "--encoder", type=one_of("encoders"), metavar="E", help=f"one of {names('encoders')}"
+    )
     for name, about in _SETTINGS.items():
         choices.add_argument(f"--{name}", metavar=name.rpartition("-")[2].upper()[:1], help=about)
     dynamic = choices.add_mutually_exclusive_group()
     dynamic.add_argument(
         "--dynamic", action="store_true", default=None, help="similarity of a hidden layer takes over"
     )
-    dynamic.add_argument("--static", dest="dynamic", action="store_false", help="similarity stays as prescribed")
-    choices.add_argument("--config", metavar="FILE", help="settings and source of a file such as a run's config.yaml")
-    choices.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="any setting")
+    dynamic.add_argument(
+        "--static", dest="dynamic", action="store_false", help="similarity stays as prescribed"
+    )
+    choices.add_argument(
+        "--config", metavar="FILE", help="settings and source of a file such as a run's config.yaml"
+    )
+    choices.add_argument(
+        "--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="any setting"
+    )
     running = parser.add_argument_group("run")
     running.add_argument("--out", metavar="DIR", help="run folder; default runs/NAME-N")
     running.add_argument("--resume", action="store_true", help="go on with the run in --out")
@@ -127,7 +137,9 @@ def choices_of(options: argparse.Namespace) -> tuple[dict[str, Any], Source]:
     record: dict[str, Any] = {}
     if options.config is not None:
         if options.method is not None:
-            raise InputError("--config and --method both choose the settings: give one, and change it by flags or --set")
+            raise InputError(
+                "--config and --method both choose the settings: give one, and change it by flags or --set"
+            )
         settings, record = read_settings(Path(options.config))
         options.method = settings.pop("method", None)
     flags = (*_SETTINGS, "loss", "encoder", "dynamic")

@@ -12,11 +12,17 @@ from graphurl.errors import InputError
 
 def add_arguments(parser: Parser) -> None:
     """Adds the arguments of the verb."""
-    parser.add_argument("embedding", metavar="RUN_OR_FILE", help="folder written by embed, or a file of embeddings")
+    parser.add_argument(
+        "embedding", metavar="RUN_OR_FILE", help="folder written by embed, or a file of embeddings"
+    )
     parser.add_argument("--labels", metavar="FILE", help="a label a line, or a table of id and label")
-    parser.add_argument("--space", metavar="FILE", help="rows that the embedding was made of, for the neighbourhoods")
+    parser.add_argument(
+        "--space", metavar="FILE", help="rows that the embedding was made of, for the neighbourhoods"
+    )
     parser.add_argument("--metrics", metavar="A,B", help="these only (graphurl list metrics)")
-    parser.add_argument("--seed", type=int, metavar="S", help="of what the metrics draw; default that of the run")
+    parser.add_argument(
+        "--seed", type=int, metavar="S", help="of what the metrics draw; default that of the run"
+    )
     parser.add_argument("--data-root", metavar="DIR", help="folder with data sets; default $GRAPHURL_DATA")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -36,7 +42,9 @@ def run(options: argparse.Namespace) -> int:
         space = Source(features=options.space).load().samples.x
         if space is None or len(space) != len(found.z):
             rows = 0 if space is None else len(space)
-            raise InputError(f"{options.space}: {rows} rows for {len(found.z)} embeddings: give one per row, in order")
+            raise InputError(
+                f"{options.space}: {rows} rows for {len(found.z)} embeddings: give one per row, in order"
+            )
     report = evaluate(
         found.z,
         x=space,

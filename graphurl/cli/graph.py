@@ -40,7 +40,9 @@ def add_arguments(parser: Parser) -> None:
     info.add_argument("file", metavar="FILE", help="saved graph or table of edges")
     info.add_argument("--labels", metavar="FILE", help="a label a line; adds homophily")
     info.add_argument("--json", action="store_true", help="print JSON")
-    compose = actions.add_parser("compose", help="combine graphs: compose a.graph:0.7 b.graph:0.3 --out c.graph")
+    compose = actions.add_parser(
+        "compose", help="combine graphs: compose a.graph:0.7 b.graph:0.3 --out c.graph"
+    )
     compose.add_argument("terms", nargs="+", metavar="FILE[:WEIGHT]", help="saved graph, and its weight")
     compose.add_argument("--op", default="sum", metavar="OP", help=f"{', '.join(OPERATORS)}; default sum")
     for action in (build, compose):

@@ -25,7 +25,9 @@ def run(options: argparse.Namespace) -> int:
     if options.kind is not None and options.kind not in KINDS:
         raise unknown("kind", options.kind, KINDS)
     kinds = (options.kind,) if options.kind is not None else KINDS
-    print("\n\n".join(f"{kind}\n{section(kind)}" if options.kind is None else section(kind) for kind in kinds))
+    print(
+        "\n\n".join(f"{kind}\n{section(kind)}" if options.kind is None else section(kind) for kind in kinds)
+    )
     return 0
 
 
@@ -39,11 +41,10 @@ def section(kind: str) -> str:
         return table.columns(("name", "needs", "about"), metric_rows())
     about = registry.describe(kind)
     if kind == "encoders":
-        rows = [(name, *abilities(registry.resolve(kind, name)), text) for name, text in about.items()]
-        return table.columns(("name", "places new rows", "reads a graph", "about"), rows)
+        able = [(name, *abilities(registry.resolve(kind, name)), text) for name, text in about.items()]
+        return table.columns(("name", "places new rows", "reads a graph", "about"), able)
     if kind == "recipes":
-        rows = [(name, recipe_line(registry.resolve(kind, name))) for name in about]
-        return table.columns(("name", "about"), rows)
+        about = {name: recipe_line(registry.resolve(kind, name)) for name in about}
     return table.columns(("name", "about"), about.items())
 
 
@@ -58,7 +59,9 @@ def metric_rows() -> list[tuple[str, str, str]]:
         function = getattr(importlib.import_module(module), attribute)
         parameters = inspect.signature(function).parameters.values()
         needed = [words[p.name] for p in parameters if p.name in words and p.default is p.empty]
-        rows.append((name, ", ".join(needed) or "nothing", (inspect.getdoc(function) or "").partition("\n")[0]))
+        rows.append(
+            (name, ", ".join(needed) or "nothing", (inspect.getdoc(function) or "").partition("\n")[0])
+        )
     return rows
 
 

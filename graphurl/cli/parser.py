@@ -48,20 +48,19 @@ class Parser(argparse.ArgumentParser):
         raise InputError(self._stray(stray[1].split()) if stray else f"{message} (see {self.prog} --help)")
 
     def _stray(self, words: Sequence[str]) -> str:
-        flags = [flag for action in self._everything() for flag in action.option_strings if flag.startswith("--")]
+        flags = [flag for part in self.family() for action in part._actions for flag in action.option_strings]
         given = next((word for word in words if word.startswith("-")), words[0])
         near = difflib.get_close_matches(given.partition("=")[0], flags, n=1, cutoff=0.6)
         hint = f"did you mean {near[0]}?" if near else f"see {self.prog} --help"
         return f"unknown argument {given!r}: {hint}"
 
-    def _everything(self) -> list[argparse.Action]:
-        """The actions of this parser and of all below it."""
-        found = list(self._actions)
-        for action in self._actions:
-            if isinstance(action, argparse._SubParsersAction):
-                for parser in action.choices.values():
-                    found += parser._everything()
-        return found
+    def family(self) -> list[Parser]:
+        """This parser and all below it."""
+        below = [action for action in self._actions if isinstance(action, argparse._SubParsersAction)]
+        return [
+            self,
+            *(part for action in below for child in action.choices.values() for part in child.family()),
+        ]
 
 
 def build_parser(arguments: Sequence[str]) -> Parser:
@@ -73,7 +72,9 @@ def build_parser(arguments: Sequence[str]) -> Parser:
     Returns:
         The parser.
     """
-    parser = Parser(prog="graphurl", description="Embeddings of anything with a notion of similarity.", epilog=_EPILOG)
+    parser = Parser(
+        prog="graphurl", description="Embeddings of anything with a notion of similarity.", epilog=_EPILOG
+    )
     parser.add_argument("--version", action="version", version=f"graphurl {__version__}")
     loudness(parser, quiet=False, verbose=False)
     verbs = parser.add_subparsers(dest="verb", metavar="COMMAND", title="commands")
@@ -81,10 +82,13 @@ def build_parser(arguments: Sequence[str]) -> Parser:
     if called is not None and called not in VERBS:
         raise unknown("command", called, VERBS)
     for name, verb in VERBS.items():
-        child = verbs.add_parser(name, help=verb.about, description=f"{verb.about[0].upper()}{verb.about[1:]}.")
+        child = verbs.add_parser(
+            name, help=verb.about, description=f"{verb.about[0].upper()}{verb.about[1:]}."
+        )
         if name == called:
             importlib.import_module(f"graphurl.cli.{verb.module}").add_arguments(child)
-            loudness(child, quiet=argparse.SUPPRESS, verbose=argparse.SUPPRESS)
+            for part in child.family():
+                loudness(part, quiet=argparse.SUPPRESS, verbose=argparse.SUPPRESS)
     return parser
 
 

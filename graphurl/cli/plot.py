@@ -14,8 +14,12 @@ SUFFIXES = (".png", ".pdf", ".svg")
 def add_arguments(parser: Parser) -> None:
     """Adds the arguments of the verb."""
     parser.add_argument("run_folder", metavar="RUN", help="folder written by embed, or a file of embeddings")
-    parser.add_argument("--png", metavar="FILE", help="where to (also .pdf, .svg); default plot.png in the run")
-    parser.add_argument("--labels", metavar="FILE", help="a label a line, or a table of id and label; for the colours")
+    parser.add_argument(
+        "--png", metavar="FILE", help="where to (also .pdf, .svg); default plot.png in the run"
+    )
+    parser.add_argument(
+        "--labels", metavar="FILE", help="a label a line, or a table of id and label; for the colours"
+    )
     parser.add_argument("--curves", metavar="FILE", help="also draw loss, rate and spread over the epochs")
     parser.add_argument("--data-root", metavar="DIR", help="folder with data sets; default $GRAPHURL_DATA")
 
@@ -51,7 +55,9 @@ def history_of(folder: Path) -> list[dict[str, float]]:
         lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
         return [json.loads(line) for line in lines if line.strip()]
     except (OSError, ValueError) as error:
-        raise InputError(f"{folder / 'metrics.jsonl'} cannot be read ({error}): give a folder written by embed") from error
+        raise InputError(
+            f"{folder / 'metrics.jsonl'} cannot be read ({error}): give a folder written by embed"
+        ) from error
 
 
 def check_target(path: Path) -> None:

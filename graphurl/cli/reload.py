@@ -51,7 +51,7 @@ def saved(path: str, labels: str | None = None, root: str | None = None) -> Save
     samples = found.samples
     if samples is not None and len(samples) != len(found.z):
         warnings.warn(
-            f"{path}: its data have {len(samples)} samples now and {len(found.z)} were embedded: they are left out",
+            f"{path}: its data have {len(samples)} samples now, {len(found.z)} were embedded: left out",
             stacklevel=2,
         )
         found, samples = replace(found, samples=None), None

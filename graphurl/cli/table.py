@@ -24,7 +24,8 @@ def columns(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     cells = [list(header), *([words(cell) for cell in row] for row in rows)]
     widths = [max(len(row[position]) for row in cells) for position in range(len(header))]
     return "\n".join(
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
     )
 
 
@@ -60,7 +61,10 @@ def size(number: float) -> str:
 
 def metrics(report: Mapping[str, Any], *, skipped: bool = False) -> str:
     """The metrics of a report with their protocols; those that were not measured where asked for."""
-    rows = [(name, f"{entry['value']:.4f}", entry["protocol"]) for name, entry in report.get("metrics", {}).items()]
+    rows = [
+        (name, f"{entry['value']:.4f}", entry["protocol"])
+        for name, entry in report.get("metrics", {}).items()
+    ]
     if skipped:
         rows += [(name, "-", reason) for name, reason in report.get("skipped", {}).items()]
     return columns(("metric", "value", "protocol"), rows) if rows else ""

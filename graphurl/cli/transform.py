@@ -19,7 +19,9 @@ def add_arguments(parser: Parser) -> None:
     """Adds the arguments of the verb."""
     parser.add_argument("run_folder", metavar="RUN", help="folder written by embed")
     parser.add_argument("input", metavar="INPUT", help="rows of the same columns: a file or a data set")
-    parser.add_argument("--edges", metavar="FILE", help="table of edges among the new rows, for graph encoders")
+    parser.add_argument(
+        "--edges", metavar="FILE", help="table of edges among the new rows, for graph encoders"
+    )
     parser.add_argument("--directed", action="store_true", help="take the edges as they are, one way")
     parser.add_argument("--out", metavar="FILE", required=True, help="where to: .npy, .csv or .parquet")
     parser.add_argument("--data-root", metavar="DIR", help="folder with data sets; default $GRAPHURL_DATA")
@@ -84,7 +86,9 @@ def _parquet(target: Path, z: np.ndarray, names: list[str], ids: tuple[str, ...]
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
-        raise InputError("writing parquet needs pyarrow: pip install pyarrow, or give .csv or .npy") from error
+        raise InputError(
+            "writing parquet needs pyarrow: pip install pyarrow, or give .csv or .npy"
+        ) from error
     columns = {"id": list(ids)} if ids is not None else {}
     table = pyarrow.table({**columns, **{name: z[:, position] for position, name in enumerate(names)}})
     scratch = target.with_name(f".{target.name}.tmp")

@@ -68,11 +68,14 @@ class PropagatedLinear(Encoder):
             raise InputError("the linear encoder got rows without edges: hand over a graph, or use mlp")
         if self.hops == 0:
             return x
-        s = normalised_adjacency(inputs.edge_index, inputs.edge_weight, len(x)).to(x.dtype)
-        total, power = self.residual * x, x
-        for _ in range(self.hops):
-            power = torch.sparse.mm(s, power)
-            total = total + power / self.hops
+        # Sparse products exist in full precision only, and sums over many neighbours want it.
+        with torch.autocast(x.device.type, enabled=False):
+            x = x if x.dtype == torch.float64 else x.float()
+            s = normalised_adjacency(inputs.edge_index, inputs.edge_weight, len(x)).to(x.dtype)
+            total, power = self.residual * x, x
+            for _ in range(self.hops):
+                power = torch.sparse.mm(s, power)
+                total = total + power / self.hops
         return total
 
 

@@ -86,13 +86,14 @@ def knn(
 
 
 def _as_rows(x: Any, metric: Metric) -> Tensor:
-    """Turns rows into a dense float tensor or a sparse CSR tensor of float64, without gradient."""
+    """Turns rows into a dense or a sparse CSR tensor of floats, without gradient."""
     if not isinstance(x, Tensor):
         if not hasattr(x, "tocsr"):
             raise InputError(f"rows must be a tensor or sparse matrix, not {type(x).__name__}: convert them")
         x = x.tocsr()
         crow, col = (torch.as_tensor(part.astype("i8")) for part in (x.indptr, x.indices))
-        x = torch.sparse_csr_tensor(crow, col, torch.as_tensor(x.data.astype("f8")), size=x.shape)
+        values = torch.as_tensor(x.data.astype("f4" if x.data.dtype == "f4" else "f8"))
+        x = torch.sparse_csr_tensor(crow, col, values, size=x.shape, check_invariants=True)
     if x.ndim != 2:
         raise InputError(f"rows must be a matrix (N, F), not of shape {tuple(x.shape)}: reshape them")
     if x.layout == torch.strided:
@@ -194,7 +195,7 @@ def _float64_rows(y: Tensor, metric: Metric) -> tuple[Tensor, Tensor]:
     if metric == "cosine":
         norm = _squares(y).sqrt()
         scaled = y.values() / torch.where(norm > 0, norm, 1)[y.indices()[0]]
-        y = torch.sparse_coo_tensor(y.indices(), scaled, y.shape, is_coalesced=True)
+        y = torch.sparse_coo_tensor(y.indices(), scaled, y.shape, is_coalesced=True, check_invariants=False)
     return y, none
 
 

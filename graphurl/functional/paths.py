@@ -54,6 +54,11 @@ def shortest_paths(
     if method not in METHODS:
         raise unknown("path method", method, METHODS)
     length = _checked(crow, col, length, max_hops, max_length)
+    n = len(crow) - 1
+    if len(sources) and not 0 <= int(sources.min()) <= int(sources.max()) < n:
+        raise InputError(
+            f"sources run from {int(sources.min())} to {int(sources.max())}: use nodes 0 to {n - 1}"
+        )
     if method == "scipy" and max_hops is not None:
         raise InputError("method 'scipy' cannot limit hops: use method='torch', or max_length instead")
     if method == "auto":
@@ -61,7 +66,6 @@ def shortest_paths(
     limit = math.inf if max_length is None else max_length
     if method == "scipy":
         return _dijkstra(crow, col, length, sources, limit)
-    n = len(crow) - 1
     rows = torch.repeat_interleave(crow.diff())
     size = rows_in_budget(max(len(col), n), 3 * length.element_size())
     parts = [_sweeps(rows, col, length, part, n, max_hops, limit) for part in torch.split(sources, size)]

@@ -28,7 +28,8 @@ def principal_rows(x: Tensor, dim: int, scale: float, generator: torch.Generator
     rows = (basis @ u[:, :width]) * s[:width]
     signs = rows.gather(0, rows.abs().argmax(dim=0, keepdim=True)).sign()
     rows = rows * torch.where(signs == 0, torch.ones_like(signs), signs)
-    rows = rows * (scale / rows[:, 0].std().clamp_min(torch.finfo(rows.dtype).tiny))
+    deviation = rows[:, 0].norm() / max(1, len(rows) - 1) ** 0.5
+    rows = rows * (scale / deviation.clamp_min(torch.finfo(rows.dtype).tiny))
     if width < dim:
         noise = torch.randn(len(rows), dim - width, generator=generator).to(rows) * scale * 1e-2
         rows = torch.cat([rows, noise], dim=1)

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from graphurl.functional.distance import unit_rows
 
-# Rows are alike when the typical one is nearer to the middle than this share of the overall scale.
+# Most rows are alike when this part of them is nearer to the middle than that share of the spread.
+_MOST = 0.9
 _ALIKE = 1e-3
 # Rounding: a spread below this share of the rows' length is not a spread.
 _ROUNDING = 1e-6
@@ -177,9 +178,9 @@ def _alike(z: Tensor) -> str:
     if bool(spread <= _ROUNDING * length):
         return f"all rows are alike (spread {float(spread / length.clamp_min(1e-300)):.1e} of their length)"
     # From the median, not the mean: a single far row would move the mean away from the heap.
-    typical = (z - z.median(0).values).square().sum(1).sqrt().median()
+    typical = (z - z.median(0).values).square().sum(1).sqrt().quantile(_MOST)
     if bool(typical <= _ALIKE * spread):
-        return f"most rows are alike (the typical one is {float(typical / spread):.1e} of the spread away)"
+        return f"{_MOST:.0%} of the rows are alike (within {float(typical / spread):.1e} of the spread)"
     return ""
 
 

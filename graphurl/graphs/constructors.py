@@ -208,7 +208,9 @@ def labels(y: Any, k: int = 15, seed: int = 0) -> Graph:
     ends = torch.stack([torch.cat(rows), torch.cat(cols)])
     row, col = torch.unique(torch.cat([ends, ends.flip(0)], dim=1), dim=1)
     made = {"kind": "labels", "k": k, "seed": seed}
-    return Graph.from_edges(row, col, len(classes), weight=torch.ones(len(row)), provenance=made)
+    return Graph.from_edges(
+        row, col, len(classes), weight=torch.ones(len(row), device=row.device), provenance=made
+    )
 
 
 def _from_neighbours(
@@ -271,10 +273,8 @@ def _nodes_of(rows: Tensor, cols: Tensor) -> int:
 
 
 def _num_nodes(data: Any) -> int | None:
-    """Number of nodes that the data tells, from features where it is not stated."""
-    x = getattr(data, "x", None)
-    stated = "num_nodes" in data if hasattr(data, "__contains__") else hasattr(data, "num_nodes")
-    if not stated and x is not None:
-        return len(x)
-    n = getattr(data, "num_nodes", None)
-    return None if n is None else int(n)
+    """Number of nodes that the data states, else that of its feature rows."""
+    n, x = getattr(data, "num_nodes", None), getattr(data, "x", None)
+    if n is None:
+        return None if x is None else int(x.shape[0])
+    return int(n)

@@ -113,7 +113,7 @@ class Graph:
         check_ids(names, num_nodes)
         check_ends(sources, targets, num_nodes, names)
         values = {"length": length, "weight": weight}
-        given = {kind: float_tensor(value) for kind, value in values.items() if value is not None}
+        given = {k: float_tensor(v).to(sources.device) for k, v in values.items() if v is not None}
         for kind, value in given.items():
             check_values(kind, value, sources, targets, names)
         reduce = {"length": "min", "weight": "sum"}

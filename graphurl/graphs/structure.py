@@ -91,9 +91,9 @@ def prune(
     if max_length is not None and graph.length is not None:
         graph = _keep(graph, graph.length <= max_length)
     if top_k is not None:
-        graph = _keep(graph, _rank(graph, graph.rows, graph.col) < top_k)
+        graph = _keep(graph, _rank(graph, graph.rows) < top_k)
     if max_degree is not None:
-        out_rank, in_rank = _rank(graph, graph.rows, graph.col), _rank(graph, graph.col, graph.rows)
+        out_rank, in_rank = _rank(graph, graph.rows), _rank(graph, graph.col)
         graph = _keep(graph, (out_rank < max_degree) & (in_rank < max_degree))
     limits = {"min_weight": min_weight, "max_length": max_length, "top_k": top_k, "max_degree": max_degree}
     set_limits = {name: limit for name, limit in limits.items() if limit is not None}
@@ -148,10 +148,11 @@ def _keep(graph: Graph, mask: Tensor) -> Graph:
     return replace(graph, crow=before[graph.crow], col=graph.col[mask], length=length, weight=weight)
 
 
-def _rank(graph: Graph, group: Tensor, other: Tensor) -> Tensor:
+def _rank(graph: Graph, group: Tensor) -> Tensor:
     """Place of every edge among those of its group, the strongest first; ties by the other end."""
     strength = graph.length if graph.weight is None else -graph.weight
-    order = torch.argsort(other, stable=True)
+    # Edges lie in the order of rows and columns, so stable sorts settle ties by the other end.
+    order = torch.arange(len(group), device=graph.device)
     for key in (strength, group):
         if key is not None:
             order = order[torch.argsort(key[order], stable=True)]

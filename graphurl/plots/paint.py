@@ -39,7 +39,7 @@ def paint_points(
     if shades is not None:
         known = np.isfinite(shades)
         axes.scatter(*points[~known].T, color=UNKNOWN, **style)
-        dots = axes.scatter(*points[known].T, c=shades[known], cmap=_SHADES, **style)
+        dots = axes.scatter(points[known, 0], points[known, 1], c=shades[known], cmap=_SHADES, **style)
         _bar(axes, dots)
     elif codes is None:
         axes.scatter(*points.T, color=PLAIN, **style)

@@ -138,7 +138,7 @@ def _name_classes(
 
 def _crowded(points: np.ndarray, medians: dict[int, np.ndarray]) -> bool:
     """Whether two names would lie on each other."""
-    at = np.array(list(medians.values()))
+    at = np.array(list(medians.values())).reshape(-1, 2)
     gaps = np.abs(at[:, None] - at) / np.maximum(np.ptp(points, axis=0), 1e-300)
     apart = np.maximum(gaps[..., 0], gaps[..., 1]) + np.eye(len(at))
     return bool((apart < _LETTER).any())

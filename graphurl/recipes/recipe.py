@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args, get_origin, get_type_hints
@@ -11,6 +12,20 @@ from typing import Any, get_args, get_origin, get_type_hints
 from graphurl.errors import InputError, unknown
 
 Auto = float | str
+
+#: Smallest value of a setting. A batch_size of 0 takes all samples, a patience or clip of 0 means never.
+AT_LEAST: dict[str, float] = {
+    "n_neighbors": 1, "max_hops": 1, "hidden": 1, "depth": 1, "hops": 0, "dim": 1, "epochs": 0,
+    "batch_size": 0, "patience": 0, "alpha": 0, "negatives": 0, "far_weight": 0, "weight_decay": 0, "momentum": 0, "clip": 0,
+    "dropout": 0, "edge_share": 0, "warmup": 0, "mu_x": 0, "mu_z": 0, "seed": 0,
+}  # fmt: skip
+#: Values that are shares, and the largest seed that every generator takes.
+AT_MOST: dict[str, float] = {"edge_share": 1, "seed": 2**63 - 1}
+BELOW: dict[str, float] = {"dropout": 1, "warmup": 1}
+#: Values that have to be larger than 0 (infinite only for the degrees of freedom).
+ABOVE_ZERO = ("nu_x", "nu_z", "sigma", "sigma_z", "lr", "temperature", "gamma")
+MAY_BE_INFINITE = ("nu_x", "nu_z")
+CHOICES = {"task": ("dr", "ge"), "init": ("auto", "random", "pca")}
 
 
 @dataclass(frozen=True)
@@ -118,6 +133,14 @@ class Recipe:
     compile: bool = False
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        """Refuses values out of range; names of parts are checked where the parts are."""
+        for key, value in self.to_dict().items():
+            if key in CHOICES and value not in CHOICES[key]:
+                raise unknown(key, value, CHOICES[key])
+            if isinstance(value, int | float):
+                _check_range(key, value)
+
     def but(self, **changes: Any) -> Recipe:
         """The same recipe with some values changed; values are checked and brought to their type."""
         hints = get_type_hints(Recipe)
@@ -138,6 +161,20 @@ class Recipe:
         return cls().but(**values)
 
 
+def _check_range(key: str, value: float) -> None:
+    """Refuses a number that the setting cannot be."""
+    if not math.isfinite(value) and key not in MAY_BE_INFINITE:
+        raise InputError(f"{key} is {value}: give a finite number")
+    if key in ABOVE_ZERO and not value > 0:
+        raise InputError(f"{key} is {value}: give a number above 0")
+    if key in AT_LEAST and value < AT_LEAST[key]:
+        raise InputError(f"{key} is {value}: give {AT_LEAST[key]} or more")
+    if key in AT_MOST and value > AT_MOST[key]:
+        raise InputError(f"{key} is {value}: give {AT_MOST[key]} or less")
+    if key in BELOW and value >= BELOW[key]:
+        raise InputError(f"{key} is {value}: give less than {BELOW[key]}")
+
+
 def _typed(key: str, value: Any, hint: Any) -> Any:
     """Brings a value to the type of its field: text from a command line, numbers from a file."""
     allowed = get_args(hint) if get_origin(hint) is not None else ()
@@ -154,13 +191,9 @@ def _typed(key: str, value: Any, hint: Any) -> Any:
             return value
         if isinstance(value, bool):
             raise ValueError
-        if hint is int and isinstance(value, int):
-            return value  # a float would round a seed above 2^53
-        number = float(value)
         if hint is int:
-            if number != int(number):
-                raise ValueError
-            return int(number)
+            return _whole(value)
+        number = float(value)
         if math.isnan(number):
             raise ValueError
         return number
@@ -168,6 +201,17 @@ def _typed(key: str, value: Any, hint: Any) -> Any:
         names = {bool: "true or false", int: "a whole number", float: "a number", str: "a name"}
         extra = " or auto" if allowed else ""
         raise InputError(f"{key} is {value!r}: give {names[hint]}{extra}") from None
+
+
+def _whole(value: Any) -> int:
+    try:
+        # By way of a float, a seed above 2^53 would be rounded.
+        return int(value) if isinstance(value, str) else operator.index(value)
+    except (TypeError, ValueError):
+        number = float(value)
+        if number != int(number):
+            raise ValueError from None
+        return int(number)
 
 
 def _boolean(value: Any) -> bool:

@@ -75,10 +75,9 @@ def load_checkpoint(
             header = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
     except (SafetensorError, OSError) as error:
-        raise InputError(f"{path} cannot be read as a checkpoint ({error}): delete it and train again") from error
-    if header.get("format") != FORMAT or int(header.get("version", "0")) > VERSION:
-        raise InputError(f"{path} is no checkpoint of this version of graphurl: delete it and train again")
-    meta: dict[str, Any] = json.loads(header["meta"])
+        reason = f"cannot be read as a checkpoint ({error})"
+        raise InputError(f"{path} {reason}: delete it and train again") from error
+    meta = _meta(path, header)
     state = {key.removeprefix("model."): value for key, value in tensors.items() if key.startswith("model.")}
     try:
         model.load_state_dict(state)
@@ -99,3 +98,14 @@ def load_checkpoint(
         key.removeprefix("random."): value for key, value in tensors.items() if key.startswith("random.")
     }
     return randomness, meta
+
+
+def _meta(path: Path, header: Mapping[str, str]) -> dict[str, Any]:
+    """The plain values of a header that is ours."""
+    try:
+        if header.get("format") == FORMAT and int(header["version"]) <= VERSION:
+            meta: dict[str, Any] = json.loads(header["meta"])
+            return meta
+    except (KeyError, ValueError):
+        pass
+    raise InputError(f"{path} is no checkpoint of this version of graphurl: delete it and train again")

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +19,7 @@ from graphurl.errors import InputError, RunError, unknown
 from graphurl.relations.objective import Objective
 from graphurl.training.callbacks import Callback, Moment
 from graphurl.training.checkpoint import load_checkpoint, save_checkpoint
-from graphurl.training.schedule import Schedule, optimiser
+from graphurl.training.schedule import OPTIMISERS, Schedule, optimiser
 
 PRECISIONS = ("float32", "bfloat16")
 
@@ -71,6 +71,9 @@ class Settings:
                 raise InputError(f"{name} is {getattr(self, name)}: give 0 or more")
         if self.precision not in PRECISIONS:
             raise unknown("precision", self.precision, PRECISIONS)
+        if self.optimiser not in OPTIMISERS:
+            raise unknown("optimiser", self.optimiser, OPTIMISERS)
+        Schedule(self.schedule, 1, self.warmup)  # refuses what is none
 
     @property
     def rate(self) -> float:
@@ -146,6 +149,7 @@ class Trainer:
         if resume and self.checkpoint is not None and self.checkpoint.exists():
             random, meta = load_checkpoint(self.checkpoint, objective, stepper)
             restore_randomness(random, generator, self.device)
+            self._require_same(meta["settings"], steps)
             run = Trained(history=meta["history"], seconds=meta["seconds"])
             step, running = meta["step"], meta["running"]
         if settings.compile:
@@ -159,7 +163,7 @@ class Trainer:
                 raise RunError(self._diagnosis(objective, "the weights broke", step - 1))
             if self.checkpoint is not None:
                 meta = {"step": step, "running": running, "history": run.history}
-                meta["seconds"] = time.perf_counter() - began
+                meta |= {"seconds": time.perf_counter() - began, "settings": self._identity(steps)}
                 save_checkpoint(self.checkpoint, objective, stepper, randomness(generator, self.device), meta)
 
         kept = time.perf_counter()
@@ -216,11 +220,24 @@ class Trainer:
         stepper.step()
         return objective.after_step(), value
 
+    def _identity(self, steps: int) -> dict[str, Any]:
+        """What has to be the same for a run to go on as if it had not stopped."""
+        return {"steps": steps, **asdict(replace(self.settings, checkpoint_seconds=0))}
+
+    def _require_same(self, before: dict[str, Any], steps: int) -> None:
+        now = self._identity(steps)
+        differing = [f"{key} (was {before.get(key)}, now {now[key]})" for key in now if before.get(key) != now[key]]
+        if differing:
+            raise InputError(
+                f"{self.checkpoint} was begun with other settings: {', '.join(differing)}: "
+                "resume with those, or delete it and train again"
+            )
+
     def _diagnosis(self, objective: Objective, event: str, step: int) -> str:
         """Says where a run went wrong, and what most likely did it."""
-        broken = [name for name, w in objective.named_parameters() if not torch.isfinite(w).all()]
+        broken = [name for name, w in objective.named_parameters() if not (w.abs() < 1e15).all()]
         cause = (
-            f"the weights {broken[0]} are not finite, so the last step was too large: lower lr or set clip"
+            f"the weights {broken[0]} are not finite or huge, so the last step was too large: lower lr or set clip"
             if broken
             else "the weights are finite, so the data or the similarity are not: check the input and sigma"
         )

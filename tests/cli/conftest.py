@@ -37,7 +37,7 @@ def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tm
 
 def table(rows: int = 40, columns: int = 5, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
-    centres = np.where(np.arange(rows)[:, None] % 2 == 0, 0.0, 4.0)
+    centres = np.where(np.arange(rows)[:, None] % 2 == 0, 0.0, 1.0)
     return (rng.normal(size=(rows, columns)) + centres).astype(np.float32)
 
 
@@ -57,4 +57,15 @@ def rows(tmp_path: Path) -> Path:
 @pytest.fixture
 def small(rows: Path) -> list[str]:
     """Arguments of a run that takes a moment."""
-    return ["embed", "--features", str(rows), "--epochs", "2", "--n-neighbors", "5", "--set", "hidden=16", "depth=2"]
+    return [
+        "embed",
+        "--features",
+        str(rows),
+        "--epochs",
+        "2",
+        "--n-neighbors",
+        "5",
+        "--set",
+        "hidden=16",
+        "depth=2",
+    ]

@@ -22,10 +22,14 @@ HEAVY = ("torch", "numpy", "scipy", "sklearn", "matplotlib", "yaml")
 
 def python(code: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False
+    )
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["embd"], *([verb, "--help"] for verb in VERBS)])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["embd"], *([verb, "--help"] for verb in VERBS)]
+)
 def test_help_and_errors_of_the_call_load_nothing_heavy(arguments: list[str]) -> None:
     done = python(
         f"import sys; from graphurl.cli import main; main({arguments!r}); "
@@ -80,7 +84,11 @@ def test_a_wrong_call_is_one_line_and_status_2(call: Call, arguments: list[str],
         (InputError("a is b: give c"), 2, "a is b: give c"),
         (InputError("two\nlines"), 2, "two lines"),
         (RunError("the loss became nan"), 1, "the loss became nan"),
-        (OSError(errno.ENOSPC, "No space left on device", "x"), 1, "x: No space left on device: free some space"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "x"),
+            1,
+            "x: No space left on device: free some space",
+        ),
         (PermissionError(errno.EACCES, "Permission denied", "y"), 1, "y: Permission denied: check the path"),
         (MemoryError(), 1, "out of memory"),
         (RuntimeError("DefaultCPUAllocator: not enough memory: you tried"), 1, "out of memory"),
@@ -109,12 +117,16 @@ def test_a_traceback_of_a_wrong_call_is_shown_too(call: Call) -> None:
     assert "Traceback" in call("embed", "-v", "--loss", "bcee").err
 
 
-def test_warnings_are_single_lines_and_quiet_silences_them(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_warnings_are_single_lines_and_quiet_silences_them(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from graphurl.errors import GraphWarning
 
     def warn(options: object) -> int:
         for _ in range(2):
-            warnings.warn_explicit("two nodes\nhave no edge", GraphWarning, "x.py", 1, module="graphurl.graphs.x")
+            warnings.warn_explicit(
+                "two nodes\nhave no edge", GraphWarning, "x.py", 1, module="graphurl.graphs.x"
+            )
         warnings.warn_explicit("of another library", UserWarning, "y.py", 1, module="elsewhere")
         return 0
 

@@ -27,7 +27,7 @@ TEXT = {
 
 
 def packed(**changes: str) -> dict[str, bytes]:
-    text = {**TEXT, **{name: value for name, value in changes.items()}}
+    text = {**TEXT, **changes}
     return {name: gzip.compress(value.encode()) for name, value in text.items() if value != "gone"}
 
 
@@ -36,9 +36,9 @@ def as_zip(files: dict[str, bytes]) -> dict[str, bytes]:
     with zipfile.ZipFile(buffer, "w") as bundle:
         bundle.writestr("tiny/", "")
         bundle.writestr("tiny/mapping/nodeidx2paperid.csv.gz", b"unread")
-        bundle.writestr("tiny/split/other/train.csv.gz", gzip.compress(b"0\n1\n2\n3\n"))
         for name, content in files.items():
             bundle.writestr(f"tiny/{name}", content)
+        bundle.writestr("tiny/split/other/train.csv.gz", gzip.compress(b"0\n1\n2\n3\n"))
     return {"tiny.zip": buffer.getvalue()}
 
 

@@ -53,12 +53,12 @@ def test_a_picture_at_the_top_means_no_labels(tmp_path: Path) -> None:
 
 
 def test_grey_pictures_have_one_channel(tmp_path: Path) -> None:
-    picture(tmp_path / "a.png", 51, mode="L")
-    picture(tmp_path / "b.png", 255 * 257, mode="I;16")
+    picture(tmp_path / "a.png", 255, mode="L")
+    picture(tmp_path / "b.png", 51 * 256 + 7, mode="I;16")
     samples = read_folder(tmp_path)
     assert samples.shape == (1, 3, 4)
     assert samples.x is not None
-    assert samples.x[:, 0].tolist() == pytest.approx([0.2, 1.0])
+    assert samples.x[:, 0].tolist() == pytest.approx([1.0, 0.2])
     picture(tmp_path / "c.png")
     assert read_folder(tmp_path).shape == (3, 3, 4)
 

@@ -51,6 +51,7 @@ def test_delimiters(tmp_path: Path, name: str, text: str) -> None:
     samples = read_text(write(tmp_path, text, name))
     assert samples.x is not None
     assert samples.x.tolist() == [[1, 2]]
+    assert samples.feature_names == (("a", "b") if "a" in text else None)
 
 
 def test_index_of_a_data_frame_becomes_ids(tmp_path: Path) -> None:

@@ -194,4 +194,6 @@ def test_inputs_are_left_alone(rng_untouched: None) -> None:
 @pytest.mark.parametrize("metric", METRICS)
 def test_gpu_agrees(metric: str) -> None:
     x = draw(40, 12).float()
-    assert torch.allclose(squared_distances(x, metric=metric), squared_distances(x.cuda(), metric=metric).cpu(), atol=1e-4)
+    assert torch.allclose(
+        squared_distances(x, metric=metric), squared_distances(x.cuda(), metric=metric).cpu(), atol=1e-4
+    )

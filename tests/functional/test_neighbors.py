@@ -32,7 +32,9 @@ def reference(x: Tensor, y: Tensor | None, k: int, metric: str) -> Neighbors:
     found: list[list[int]] = []
     for i in range(len(x)):
         d = [float(v) for v in squared_distances(x[i : i + 1], others, metric)[0]]
-        found.append(sorted((j for j in range(len(d)) if y is not None or j != i), key=lambda j: (d[j], j))[:k])
+        found.append(
+            sorted((j for j in range(len(d)) if y is not None or j != i), key=lambda j: (d[j], j))[:k]
+        )
     indices = torch.tensor(found)
     return Neighbors(indices, squared_distances(x, others, metric).gather(1, indices).sqrt())
 

@@ -218,9 +218,11 @@ def test_citation_reads_the_data_of_pytorch_geometric() -> None:
 def test_citation_takes_anything_with_an_edge_index() -> None:
     plain = SimpleNamespace(edge_index=np.array([[0], [1]]), num_nodes=3)
     assert citation(plain).num_nodes == 3
-    with pytest.raises(InputError, match="^SimpleNamespace has no edge_index: "):
+    assert citation(SimpleNamespace(edge_index=plain.edge_index, x=np.zeros((5, 1)))).num_nodes == 5
+    assert citation(SimpleNamespace(edge_index=plain.edge_index)).num_nodes == 2
+    with pytest.raises(InputError, match=r"^SimpleNamespace has no edge_index: "):
         citation(SimpleNamespace(x=1))
-    with pytest.raises(InputError, match="^edge 0 -> 7 ends at a missing node"):
+    with pytest.raises(InputError, match=r"^edge 0 -> 7 ends at a missing node"):
         citation(SimpleNamespace(edge_index=np.array([[0], [7]]), num_nodes=3))
 
 

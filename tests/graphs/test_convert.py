@@ -88,11 +88,11 @@ def test_networkx_of_parallel_edges_and_directions() -> None:
 
 def test_networkx_of_half_weights_or_twin_names_is_refused() -> None:
     half = networkx.Graph([("a", "b", {"weight": 1.0}), ("b", "c")])
-    with pytest.raises(InputError, match="^edge 'b' -> 'c' has no 'weight', others have: .*weight=None$"):
+    with pytest.raises(InputError, match=r"^edge 'b' -> 'c' has no 'weight', others have: .*weight=None$"):
         from_networkx(half)
-    with pytest.raises(InputError, match="^id '1' occurs twice"):
+    with pytest.raises(InputError, match=r"^id '1' occurs twice"):
         from_networkx(networkx.Graph([(1, "1")]))
-    with pytest.raises(InputError, match="^edge 'a' -> 'b' has weight -1"):
+    with pytest.raises(InputError, match=r"^edge 'a' -> 'b' has weight -1"):
         from_networkx(networkx.DiGraph([("a", "b", {"weight": -1.0})]))
 
 

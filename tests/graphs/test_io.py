@@ -39,7 +39,9 @@ def test_names_and_provenance_survive(tmp_path: Path, name: str) -> None:
 
 def test_another_process_reads_the_same(tmp_path: Path) -> None:
     path = save(GRAPH, tmp_path / "g.graph")
-    code = "import sys; from graphurl.graphs import load; g = load(sys.argv[1]); print(g.hash, g.length.tolist())"
+    code = (
+        "import sys; from graphurl.graphs import load;g = load(sys.argv[1]); print(g.hash, g.length.tolist())"
+    )
     done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == f"{GRAPH.hash} [1.5, 2.5]"
 
@@ -80,7 +82,7 @@ def test_bad_file_names_are_refused(tmp_path: Path, name: str, message: str) -> 
 
 def test_a_provenance_that_is_not_json_is_refused(tmp_path: Path) -> None:
     graph = Graph.from_edges([], [], 1, provenance={"model": torch.zeros(1)})
-    with pytest.raises(InputError, match="^the provenance cannot be saved .*JSON values only"):
+    with pytest.raises(InputError, match=r"^the provenance cannot be saved .*JSON values only"):
         save(graph, tmp_path / "g.graph")
 
 
@@ -133,7 +135,7 @@ def test_tensors_that_are_no_graph_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is no graph file, or it is damaged"):
         load(path)
     save_file({"crow": GRAPH.crow}, path, header())
-    with pytest.raises(InputError, match="is no graph file, or it is damaged .'col'"):
+    with pytest.raises(InputError, match=r"is no graph file, or it is damaged .'col'"):
         load(path)
     save_file(tensors(), path)
     with pytest.raises(InputError, match="is a safetensors file but no graph"):
@@ -156,7 +158,7 @@ def test_foreign_files_are_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "g.graph"
     path.write_bytes(content)
     with pytest.raises(
-        InputError, match="is no graph file, or it is damaged .*: build and save it again$"
+        InputError, match=r"is no graph file, or it is damaged .*: build and save it again$"
     ) as caught:
         load(path)
     assert "\n" not in str(caught.value)
@@ -167,5 +169,5 @@ def test_cut_off_and_missing_files_are_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-5])
     with pytest.raises(InputError, match="is no graph file, or it is damaged"):
         load(path)
-    with pytest.raises(InputError, match="^there is no file .*x.graph: give a graph that was saved"):
+    with pytest.raises(InputError, match=r"^there is no file .*x.graph: give a graph that was saved"):
         load(tmp_path / "x.graph")

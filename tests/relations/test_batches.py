@@ -69,32 +69,24 @@ def test_expected_counts_equal_enumeration_of_every_possible_batch() -> None:
 CASES = list(itertools.product([True, False], [1.0, 0.01], [0.0, 0.5, 1.0]))
 
 
-def sampled_losses(batches: EdgeBatches, z: Tensor, loss: PairLoss, draws: int, seed: int = 0) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    log_q = Similarity(1.0).of(z.double())
-    values = []
-    for _ in range(draws):
-        batch = batches(generator)
-        assert batch.p is not None
-        assert batch.weight is not None
-        pair = loss.pairwise(batch.p.double(), log_q[batch.nodes][:, batch.nodes])
-        values.append((batch.weight.double() * pair).sum() / batch.total)
-    return torch.stack(values)
-
-
 @pytest.mark.parametrize(("symmetric", "far_weight", "edge_share"), CASES)
 def test_mean_of_sampled_losses_is_the_full_loss(
     symmetric: bool, far_weight: float, edge_share: float
 ) -> None:
     p = prescribed(8, symmetric=symmetric)
     z = torch.randn(8, 2, generator=torch.Generator().manual_seed(1))
+    log_q = Similarity(1.0).of(z.double())
+    pairs = torch.stack([loss.pairwise(p.double(), log_q) for loss in ADDITIVE])
     batches = EdgeBatches(dense_graph(p), IndexFeed(), 8, edge_share=edge_share, far_weight=far_weight)
-    losses = ADDITIVE if (symmetric, edge_share) == (False, 0.5) else [BCE()]
-    for loss in losses:
-        values = sampled_losses(batches, z, loss, 1500)
+    generator = torch.Generator().manual_seed(0)
+    drawn = [batches(generator) for _ in range(800)]
+    values = torch.stack(
+        [(pairs[:, b.nodes][:, :, b.nodes] * b.weight).sum((1, 2)) / b.total for b in drawn]
+    )
+    for loss, sample in zip(ADDITIVE, values.T, strict=True):
         truth = full_loss(loss, p, z, far_weight)
-        error = float(values.std()) / math.sqrt(len(values))
-        assert abs(float(values.mean()) - truth) < 4 * error
+        error = float(sample.std()) / math.sqrt(len(sample))
+        assert abs(float(sample.mean()) - truth) < 4 * error
         assert error < 0.1 * abs(truth), "the test is too blunt to see a wrong weight"
 
 
@@ -104,7 +96,7 @@ def test_every_pair_is_counted_once_on_average() -> None:
     for share, far in ((0.5, 1.0), (1.0, 1.0), (0.0, 1.0), (0.5, 0.01)):
         batches = EdgeBatches(dense_graph(p), IndexFeed(), 6, edge_share=share, far_weight=far)
         generator = torch.Generator().manual_seed(0)
-        draws = 4000
+        draws = 1500
         seen = torch.zeros(draws, 6, 6)
         for step in range(draws):
             batch = batches(generator)
@@ -159,14 +151,14 @@ def test_edges_come_in_proportion_to_p_and_never_with_p_zero() -> None:
     assert (batches.edges, batches.others) == (1, 2)
     generator = torch.Generator().manual_seed(0)
     counts = torch.zeros(6)
-    draws = 4000
+    draws = 1500
     for _ in range(draws):
         batch = batches(generator)
         assert batch.weight is not None
         counts[batch.nodes] += 1
     chance = torch.tensor([0.4, 0.1, 0.9, 0.6, 0.0, 0.0])
     expected = 1 - (1 - chance) * (5 / 6) ** 2
-    assert bool(((counts / draws - expected).abs() < 0.03).all())
+    assert bool(((counts / draws - expected).abs() < 0.05).all())
 
 
 def test_weights_above_one_and_self_loops_are_no_pairs_of_their_own() -> None:
@@ -224,7 +216,7 @@ def test_a_graph_without_edges_has_a_finite_loss(far_weight: float | str) -> Non
         relation = Relation(rows, rows, batch.p, batch.weight, batch.far_weight, same=True, total=batch.total)
         value, _ = evaluate(relation, Similarity(1.0), BCE())
         value.backward()
-        assert math.isfinite(float(value))
+        assert math.isfinite(value.item())
         assert rows.grad is not None
         assert bool(torch.isfinite(rows.grad).all())
 

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+
+from graphurl import data, registry
+from graphurl.cli.listing import KINDS
+from graphurl.evaluation.report import METRICS
+from tests.cli.conftest import Call
+
+
+@pytest.mark.parametrize("kind", registry.kinds())
+def test_every_part_of_the_registry_is_listed_with_a_line(call: Call, kind: str) -> None:
+    status, out, err = call("list", kind)
+    assert (status, err) == (0, "")
+    lines = out.splitlines()[1:]
+    assert [line.split()[0] for line in lines] == list(registry.names(kind))
+    assert all(len(line.split()) > 2 for line in lines)
+
+
+def test_metrics_say_what_they_need(call: Call) -> None:
+    lines = {line.split()[0]: line.split()[1] for line in call("list", "metrics").out.splitlines()[1:]}
+    assert set(lines) == set(METRICS)
+    assert (lines["trustworthiness"], lines["nmi"], lines["effective_rank"]) == ("rows", "labels", "nothing")
+
+
+def test_encoders_say_whether_they_place_new_rows_and_read_a_graph(call: Call) -> None:
+    found = {line.split()[0]: line.split()[1:3] for line in call("list", "encoders").out.splitlines()[1:]}
+    assert found["table"] == ["no", "no"]
+    assert found["mlp"] == ["yes", "no"]
+    assert found["gcn"] == ["yes", "yes"]
+
+
+def test_without_a_kind_everything_is_listed(call: Call) -> None:
+    out = call("list").out
+    assert [line for line in out.splitlines() if line in KINDS] == list(KINDS)
+    assert all(name in out for name in (*data.names(), *METRICS, *registry.names("recipes")))

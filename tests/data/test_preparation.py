@@ -1,0 +1,115 @@
+"""Preparation of feature rows, against the formulas; sparse as dense, new rows as fitted ones."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from graphurl.data.preparation import KINDS, Preparation
+from graphurl.errors import InputError
+
+
+def words(n: int = 9, f: int = 6) -> Tensor:
+    x = torch.rand(n, f, generator=torch.Generator().manual_seed(0))
+    x = x * (x > 0.5) * 3
+    x[4] = 0  # a document without words
+    x[:, 2] = 0  # a word without documents
+    x[:, 3] = 1.5  # a word in all documents
+    return x
+
+
+def test_standard_gives_mean_zero_and_deviation_one_and_constant_columns_zero() -> None:
+    x = words() + 1e3
+    out = Preparation.fit("standard", x).apply(x).double()
+    moving = [0, 1, 4, 5]
+    torch.testing.assert_close(out.mean(0), torch.zeros(6, dtype=torch.float64), rtol=0, atol=1e-4)
+    torch.testing.assert_close(out[:, moving].std(0, correction=0), torch.ones(4).double(), rtol=1e-3, atol=0)
+    assert bool((out[:, [2, 3]] == 0).all())
+
+
+def test_scale_centres_and_keeps_proportions() -> None:
+    x = words() * 70
+    out = Preparation.fit("scale", x).apply(x)
+    centred = x - x.mean(0)
+    torch.testing.assert_close(out, centred / centred.square().mean().sqrt(), rtol=1e-5, atol=1e-5)
+    assert float(out.square().mean()) == pytest.approx(1, rel=1e-5)
+
+
+def test_l2_rows_have_length_one_and_zero_rows_stay() -> None:
+    x = words()
+    x[4] = 0
+    out = Preparation.fit("l2", x).apply(x)
+    length = out.norm(dim=1)
+    torch.testing.assert_close(length, torch.tensor([1.0] * 4 + [0.0] + [1.0] * 4))
+    torch.testing.assert_close(out[0], x[0] / x[0].norm())
+
+
+def test_idf_weighs_words_by_how_few_documents_have_them() -> None:
+    x = words()
+    frequency = (x != 0).sum(0)
+    out = Preparation.fit("idf", x).apply(x)
+    for i in range(9):
+        row = [float(x[i, j]) * float(torch.log(9 / frequency[j].clamp_min(1))) for j in range(6)]
+        length = sum(v * v for v in row) ** 0.5
+        expected = torch.tensor([v / length if length else 0.0 for v in row])
+        torch.testing.assert_close(out[i], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_none_is_the_input_itself() -> None:
+    x = words()
+    assert Preparation.fit("none", x).apply(x) is x
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_sparse_rows_give_what_dense_rows_give(kind: str) -> None:
+    x = words()
+    dense = Preparation.fit(kind, x)
+    sparse = Preparation.fit(kind, x.to_sparse_csr())
+    assert dense.tensors.keys() == sparse.tensors.keys()
+    for key in dense.tensors:
+        torch.testing.assert_close(sparse.tensors[key], dense.tensors[key])
+    out = sparse.apply(x.to_sparse_csr())
+    assert (out.layout == torch.sparse_csr) == (kind in ("none", "l2", "idf"))
+    torch.testing.assert_close(out.to_dense() if out.layout != torch.strided else out, dense.apply(x))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_new_rows_are_treated_as_the_fitted_ones(kind: str) -> None:
+    x = words()
+    made = Preparation.fit(kind, x)
+    torch.testing.assert_close(made.apply(x[3:5]), made.apply(x)[3:5])
+    torch.testing.assert_close(made.apply(x[:1]), made.apply(x)[:1])
+
+
+def test_blocks_of_rows_do_not_matter() -> None:
+    from graphurl.data.preparation import _moments
+
+    x = words() + 1e4
+    for a, b in zip(_moments(x, 2), _moments(x, 100), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_row_and_tiny_and_huge_values_are_finite(kind: str) -> None:
+    for x in (words()[:1], words() * 1e-20, words() * 1e15):
+        out = Preparation.fit(kind, x).apply(x)
+        assert bool(torch.isfinite(out).all())
+        assert out.dtype == torch.float32
+
+
+def test_other_columns_and_unknown_names_are_refused() -> None:
+    with pytest.raises(InputError, match="rows have 5 features and the model was fitted on 6.*same columns"):
+        Preparation.fit("scale", words()).apply(words()[:, :5])
+    with pytest.raises(InputError, match="did you mean 'standard'"):
+        Preparation.fit("standart", words())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_inputs_and_global_randomness_are_untouched(kind: str, rng_untouched: None) -> None:
+    x = words()
+    sparse = x.to_sparse_csr()
+    for rows in (x, sparse):
+        Preparation.fit(kind, rows).apply(rows)
+    assert torch.equal(x, words())
+    assert torch.equal(sparse.to_dense(), words())

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+
+from graphurl.errors import InputError
+from graphurl.evaluation import cluster
+from graphurl.evaluation.cluster import kmeans_scores, matched_accuracy
+
+
+def blobs(n: int, noise: float) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(0)
+    y = np.arange(n) % 4
+    return np.array([[0, 0], [9, 0], [0, 9], [9, 9]])[y] + noise * generator.normal(size=(n, 2)), y
+
+
+def test_separated_classes_score_one() -> None:
+    z, y = blobs(200, 0.1)
+    found = kmeans_scores(z, y)
+    assert [found[name] for name in ("nmi", "ari", "clustering_accuracy")] == pytest.approx([1, 1, 1])
+    assert found["clusters"] == 4
+
+
+def test_numbers_are_those_of_scikit_learn_on_the_same_clusters() -> None:
+    z, y = blobs(200, 4.0)
+    guess, _ = cluster._clusters(z, 4, 0)
+    found = kmeans_scores(z, y)
+    assert 0.05 < found["nmi"] < 0.95
+    assert found["nmi"] == pytest.approx(normalized_mutual_info_score(y, guess))
+    assert found["ari"] == pytest.approx(adjusted_rand_score(y, guess))
+
+
+def test_labels_do_not_reach_the_clusters(rng_untouched: None) -> None:
+    z, y = blobs(200, 3.0)
+    renamed = (y + 2) % 4
+    first, second = kmeans_scores(z, y), kmeans_scores(z, renamed)
+    assert first["nmi"] == pytest.approx(second["nmi"])
+    assert first["clustering_accuracy"] == second["clustering_accuracy"]
+    assert kmeans_scores(z, y) == first
+
+
+def test_the_match_is_the_best_of_all() -> None:
+    generator = np.random.default_rng(0)
+    y, guess = generator.integers(0, 4, 50), generator.integers(0, 4, 50)
+    best = max(np.mean(np.array(order)[guess] == y) for order in permutations(range(4)))
+    assert matched_accuracy(y, guess) == pytest.approx(best)
+
+
+def test_many_rows_go_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "_MINIBATCH_ABOVE", 100)
+    z, y = blobs(400, 0.1)
+    found = kmeans_scores(z, y)
+    assert found["nmi"] == pytest.approx(1)
+    assert found["protocol"].startswith("mini-batch k-means")
+
+
+def test_unknown_labels_are_clustered_but_not_compared() -> None:
+    z, y = blobs(200, 0.1)
+    y[::3] = -1
+    assert kmeans_scores(z, y)["ari"] == pytest.approx(1)
+
+
+def test_impossible_comparisons_say_why() -> None:
+    z, y = blobs(20, 0.1)
+    with pytest.raises(InputError, match="1 class among the known labels"):
+        kmeans_scores(z, np.zeros(20, int))
+    with pytest.raises(InputError, match="every known label occurs once"):
+        kmeans_scores(z, np.arange(20))
+    with pytest.raises(InputError, match="21 clusters of 20 rows"):
+        kmeans_scores(z, y, 21)

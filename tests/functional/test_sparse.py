@@ -1,0 +1,49 @@
+"""Rows of sparse matrices against indexing of dense ones."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from graphurl.functional.sparse import entries, take_rows
+
+
+def matrix(n: int = 8, m: int = 5, seed: int = 0, density: float = 0.4) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.rand(n, m, generator=generator) + 0.1
+    return x * (torch.rand(n, m, generator=generator) < density)
+
+
+@given(rows=st.lists(st.integers(0, 7), max_size=12), seed=st.integers(0, 20), density=st.sampled_from([0.0, 0.3, 1.0]))
+def test_rows_of_csr_are_the_rows_of_the_dense_matrix(rows: list[int], seed: int, density: float) -> None:
+    x = matrix(seed=seed, density=density)
+    index = torch.tensor(rows, dtype=torch.int64)
+    assert torch.equal(take_rows(x.to_sparse_csr(), index), x[index])
+    assert torch.equal(take_rows(x, index), x[index])
+
+
+@given(rows=st.lists(st.integers(0, 7), max_size=12), seed=st.integers(0, 20))
+def test_entries_in_a_loop(rows: list[int], seed: int) -> None:
+    crow = matrix(seed=seed).to_sparse_csr().crow_indices()
+    place, position = entries(crow, torch.tensor(rows, dtype=torch.int64))
+    expected = [(k, e) for k, row in enumerate(rows) for e in range(int(crow[row]), int(crow[row + 1]))]
+    assert list(zip(place.tolist(), position.tolist(), strict=True)) == expected
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.int64, torch.bool])
+def test_type_is_kept(dtype: torch.dtype) -> None:
+    x = matrix().to(dtype)
+    assert torch.equal(take_rows(x.to_sparse_csr(), torch.tensor([3, 1])), x[[3, 1]])
+
+
+def test_row_numbers_of_a_vector_are_taken_as_they_are() -> None:
+    assert take_rows(torch.tensor([5, 6, 7]), torch.tensor([2, 0])).tolist() == [7, 5]
+
+
+def test_inputs_and_global_randomness_are_untouched(rng_untouched: None) -> None:
+    x = matrix().to_sparse_csr()
+    take_rows(x, torch.tensor([0, 1])).fill_(7)
+    assert torch.equal(x.to_dense(), matrix())

@@ -1,0 +1,80 @@
+"""The estimate of memory: grows as it should, and a run that cannot fit is refused with the number."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from graphurl import memory
+from graphurl.data.samples import Samples
+from graphurl.errors import InputError
+from graphurl.memory import estimate_memory, require_memory
+from graphurl.recipes.recipe import Recipe
+from graphurl.relations import routes
+
+MAP = Recipe()
+
+
+def test_linear_in_the_samples_for_a_fixed_batch() -> None:
+    a, b, c = (estimate_memory(n, 32, MAP) for n in (10**5, 2 * 10**5, 3 * 10**5))
+    assert a < b < c
+    assert c - b == pytest.approx(b - a, rel=1e-6)
+
+
+def test_a_million_rows_of_32_stay_under_six_gibibytes() -> None:
+    assert 1.5 * 2**30 < estimate_memory(10**6, 32, MAP) < 6 * 2**30
+
+
+def test_more_of_anything_needs_more() -> None:
+    base = estimate_memory(10**5, 32, MAP)
+    assert estimate_memory(10**5, 320, MAP) > base
+    assert estimate_memory(10**5, 32, MAP, num_edges=10**7) > base
+    for change in ({"n_neighbors": 50}, {"batch_size": 4096}, {"hidden": 4096, "depth": 9}, {"features": "scale"}):
+        assert estimate_memory(10**5, 32, MAP.but(**change)) > base, change
+    table = MAP.but(encoder="table", dim=128)
+    assert estimate_memory(10**5, 32, table) > estimate_memory(10**5, 32, table.but(encoder="mlp"))
+
+
+def test_all_pairs_at_once_cost_one_block() -> None:
+    assert memory.BLOCK == routes.DENSE_PAIRS
+    full = MAP.but(batch_size=0)
+    assert estimate_memory(20_000, 8, full) < 2.5e9
+    assert estimate_memory(20_000, 8, full.but(dynamic=True)) > 10e9, "a dynamic p is a matrix of all pairs"
+
+
+def test_a_run_that_cannot_fit_is_refused_with_the_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = Samples(name="few", x=torch.rand(50, 4))
+    need = require_memory(samples, MAP)
+    monkeypatch.setattr(memory, "available_memory", lambda: need - 1)
+    with pytest.raises(InputError, match=r"needs about 0\.\d GB and 0\.\d GB are free.*batch_size") as caught:
+        require_memory(samples, MAP)
+    assert "\n" not in str(caught.value)
+    monkeypatch.setattr(memory, "available_memory", lambda: None)
+    assert require_memory(samples, MAP) == need
+
+
+def test_free_memory_is_a_number_that_can_be() -> None:
+    free = memory.available_memory()
+    assert free is None or 2**20 < free < 2**50
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("rows", "columns", "settings"),
+    [(60_000, 32, {}), (6000, 8, {"batch_size": 0, "hidden": 64}), (3000, 8, {"batch_size": 0, "dynamic": True})],
+)
+def test_estimate_is_within_a_third_of_a_run(rows: int, columns: int, settings: dict[str, object]) -> None:
+    code = (
+        "import json, sys, torch, graphurl\n"
+        "torch.set_num_threads(1)\n"
+        f"x = torch.randn({rows}, {columns}, generator=torch.Generator().manual_seed(0))\n"
+        f"e = graphurl.embed(x, epochs=1, **{settings!r})\n"
+        "print(json.dumps([e.timing['peak_memory'], e.recipe.to_dict()]))\n"
+    )
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
+    peak, recipe = json.loads(done.stdout.splitlines()[-1])
+    assert estimate_memory(rows, columns, Recipe.from_dict(recipe)) == pytest.approx(peak, rel=0.35)
