@@ -23,6 +23,7 @@ from graphurl.graphs.graph import Graph
 from graphurl.graphs.summary import warn_if_unusual
 from graphurl.memory import require_memory
 from graphurl.model import Model
+from graphurl.recipes.maps import enough_epochs
 from graphurl.recipes.recipe import Recipe
 from graphurl.source import Loaded, Source
 from graphurl.training.callbacks import Callback, CollapseMonitor, EarlyStop, MetricsFile, Progress
@@ -225,7 +226,7 @@ def default_recipe(samples: Samples, method: str | None) -> Recipe:
     elif method is None:
         method = "nodes" if samples.x is not None else "nodes-only"
     chosen: Recipe = registry.resolve("recipes", method)
-    return chosen
+    return chosen.but(epochs=enough_epochs(len(samples))) if method in ("map", "map-table") else chosen
 
 
 def choose_device(name: str) -> torch.device:

@@ -51,7 +51,7 @@ class Model:
         """Embeds prepared inputs in evaluation mode, row chunks at a time, without gradient."""
         training = self.encoder.training
         self.encoder.eval()
-        device = next(self.encoder.parameters()).device
+        device = next((w.device for w in self.encoder.parameters()), torch.device("cpu"))
         try:
             with torch.no_grad():
                 if inputs.edge_index is not None:
@@ -120,26 +120,44 @@ class Model:
         except (OSError, ValueError, SafetensorError) as error:
             raise InputError(f"the model in {folder} cannot be read ({error}): train it again") from error
         if not isinstance(description, dict) or description.get("format") != "graphurl-model":
-            raise InputError(f"{folder / 'model.json'} is no model of graphurl: point to a folder written by embed")
-        if description["format_version"] > VERSION:
             raise InputError(
-                f"the model in {folder} has format {description['format_version']} and this version of graphurl reads "
+                f"{folder / 'model.json'} is no model of graphurl: point to a folder written by embed"
+            )
+        try:
+            return cls._rebuilt(description, tensors, folder)
+        except InputError:
+            raise
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise InputError(
+                f"model.json and model.safetensors in {folder} do not fit together: train it again"
+            ) from error
+
+    @classmethod
+    def _rebuilt(cls, description: Mapping[str, Any], tensors: Mapping[str, Tensor], folder: Path) -> Model:
+        """The model of a description; whatever is missing from it raises."""
+        version, name = int(description["format_version"]), description["encoder"]
+        if version > VERSION:
+            raise InputError(
+                f"the model in {folder} has format {version} and this version of graphurl reads "
                 f"up to {VERSION}: update graphurl"
             )
-        if description["encoder"] == "custom":
-            raise InputError("the model holds a module of your own: rebuild it and load model.safetensors into it")
-        encoder = registry.resolve("encoders", description["encoder"])(**description["config"])
-        weights = {k.removeprefix("encoder."): v for k, v in tensors.items() if k.startswith("encoder.")}
-        try:
-            encoder.load_state_dict(weights)
-        except RuntimeError as error:
-            raise InputError(f"the weights in {folder} do not fit model.json: train it again") from error
+        if name == "custom":
+            raise InputError(
+                "the model holds a module of your own: rebuild it and load model.safetensors into it"
+            )
+        with torch.random.fork_rng(devices=[]):  # layers draw starting weights, which are replaced at once
+            encoder = registry.resolve("encoders", name)(**description["config"])
+        encoder.load_state_dict(_under("encoder.", tensors))
         preparation = None
         if description["preparation"] is not None:
-            learnt = {k.removeprefix("preparation."): v for k, v in tensors.items() if k.startswith("preparation.")}
-            preparation = Preparation(**description["preparation"], tensors=learnt)
+            preparation = Preparation(**description["preparation"], tensors=_under("preparation.", tensors))
         encoder.eval()
-        return cls(description["encoder"], encoder, preparation, description["about"])
+        return cls(name, encoder, preparation, description["about"])
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names begin with a prefix, without it."""
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
 
 
 def _rows(x: Tensor, start: int) -> Tensor:

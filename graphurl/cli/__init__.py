@@ -34,7 +34,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status.
     """
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        status = call(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        return closed_pipe()
+
+
+def call(arguments: list[str]) -> int:
+    """Runs one command; every failure becomes one line and a status."""
     # Known before the arguments are understood, so that their errors have a traceback as well.
     verbose = any(word in ("-v", "--verbose") for word in arguments)
     try:
@@ -43,14 +52,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise InputError(f"no command: give one of {', '.join(VERBS)} (see graphurl --help)")
         with messages(quiet=options.quiet, verbose=options.verbose):
             status: int = importlib.import_module(f"graphurl.cli.{VERBS[options.verb].module}").run(options)
-            sys.stdout.flush()
             return status
     except SystemExit as leaving:  # --help and --version
         return int(leaving.code or 0)
     except KeyboardInterrupt:
         return complain("interrupted", INTERRUPTED, verbose)
     except BrokenPipeError:
-        return closed_pipe()
+        raise
     except InputError as error:
         return complain(str(error), WRONG, verbose)
     except RunError as error:

@@ -10,6 +10,8 @@ from torch import Tensor
 from graphurl.errors import InputError, unknown
 
 KINDS = ("none", "l2", "idf", "standard", "scale")
+# What each kind learns from the rows.
+LEARNT = {"idf": {"factor"}, "standard": {"offset", "factor"}, "scale": {"offset", "factor"}}
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,8 @@ class Preparation:
 
     Attributes:
         kind: none; l2 (unit rows); idf (binary words weighed by log(N / document frequency), then unit rows);
-            standard (columns of mean 0 and deviation 1, constant columns to 0); scale (centred, one factor for all).
+            standard (columns of mean 0 and deviation 1, constant columns to 0); scale (centred, one factor
+            for all).
         num_features: Columns that a row must have.
         tensors: What was learnt: offset and factor.
     """
@@ -26,6 +29,13 @@ class Preparation:
     kind: str
     num_features: int
     tensors: dict[str, Tensor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuses an unknown kind, and one without what it has to have learnt."""
+        if self.kind not in KINDS:
+            raise unknown("preparation of features", self.kind, KINDS)
+        if set(self.tensors) != LEARNT.get(self.kind, set()):
+            raise InputError(f"preparation {self.kind!r} was never fitted: use Preparation.fit")
 
     @classmethod
     def fit(cls, kind: str, x: Tensor) -> Preparation:
@@ -49,7 +59,8 @@ class Preparation:
             learnt["offset"] = mean
             if kind == "scale":
                 deviation = (deviation**2).mean().sqrt().expand_as(deviation)
-            learnt["factor"] = torch.where(deviation > 0, 1 / deviation.clamp_min(1e-12), torch.zeros_like(deviation))
+            inverse = 1 / deviation.clamp_min(1e-12)
+            learnt["factor"] = torch.where(deviation > 0, inverse, torch.zeros_like(deviation))
         return cls(kind, x.shape[1], {key: value.contiguous().clone() for key, value in learnt.items()})
 
     def apply(self, x: Tensor) -> Tensor:

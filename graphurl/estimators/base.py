@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from torch import Tensor
 
 from graphurl.data.samples import Samples
-from graphurl.embed import embed
+from graphurl.embed import default_recipe, embed
 from graphurl.embedding import Embedding
 from graphurl.errors import InputError
 from graphurl.graphs.graph import Graph
@@ -39,8 +39,9 @@ class GraphEmbedder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
         given = {k: v for k, v in self.get_params(deep=False).items() if k not in OWN and v is not None}
         chosen = {RENAMED.get(key, key): value for key, value in given.items()}
         for key, value in (self.settings or {}).items():
-            if key in chosen:
-                raise InputError(f"{key!r} is given twice: as a parameter and in settings")
+            if key in chosen or key in ("encoder", "seed"):
+                name = {"seed": "random_state", **{new: old for old, new in RENAMED.items()}}.get(key, key)
+                raise InputError(f"{key!r} is given twice: leave it out of settings and use {name}=")
             chosen[key] = value
         chosen["seed"] = seed_of(self.random_state)
         return chosen
@@ -52,9 +53,11 @@ class GraphEmbedder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
             import copy
 
             encoder = copy.deepcopy(encoder)  # a fit does not change its parameters
+        # A recipe of its own: the name of a graph among the settings is not the graph that is handed over.
+        recipe = default_recipe(samples, self.method).but(**self._resolved())
         result = embed(
-            samples, method=self.method, graph=graph, encoder=encoder, device=self.device,
-            callbacks=tuple(self.callbacks), progress=self.verbose > 0, **self._resolved(),
+            samples, recipe=recipe, graph=graph, encoder=encoder, device=self.device,
+            callbacks=tuple(self.callbacks), progress=self.verbose > 0,
         )  # fmt: skip
         self.result_: Embedding = result
         self.embedding_ = result.z

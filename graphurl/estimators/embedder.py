@@ -109,7 +109,6 @@ class Embedder(TransformerMixin, GraphEmbedder):  # type: ignore[misc]  # scikit
         """Fits and returns the embedded rows, as the type of array that came in."""
         return same_kind(self.fit(X, y, graph=graph).embedding_, X)
 
-    @available_if(GraphEmbedder._inductive)
     def transform(self, X: Any) -> Any:  # noqa: N803
         """Embeds new rows: one pass through the encoder, in evaluation mode."""
         self._check_fitted()
@@ -135,6 +134,10 @@ class Embedder(TransformerMixin, GraphEmbedder):  # type: ignore[misc]  # scikit
         if tags.transformer_tags is not None:
             tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
+
+
+# set_output wraps a class's methods when the class is made and drops their condition: it goes on last.
+Embedder.transform = available_if(GraphEmbedder._inductive)(Embedder.transform)  # type: ignore[method-assign]
 
 
 def _tensor(rows: Any) -> Tensor:

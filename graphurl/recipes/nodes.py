@@ -8,12 +8,12 @@ from graphurl.recipes.recipe import Recipe
 NODES = Recipe(
     task="ge", graph="citation", message="citation+knn", features="idf", metric="cosine", n_neighbors=5, alpha=0.1,
     encoder="linear", hops=4, dim=512, loss="bce", nu_z=100.0, sigma_z=0.7, metric_z="cosine",
-    batch_size=0, epochs=20, lr=5e-4, negatives=5.0, schedule="constant", warmup=0.0,
+    batch_size=512, epochs=4, lr=5e-4, negatives=5.0, schedule="constant", warmup=0.0,
 )  # fmt: skip
 
 #: GenURL's own choice (Table VII): five-layer MLP on citation and feature graphs, BCE, dynamic.
 GENURL_NODES = NODES.but(
-    graph="citation+knn", encoder="mlp", depth=5, hidden=512, dim=128, dynamic=True, epochs=200, lr=5e-4
+    graph="citation+knn", encoder="mlp", depth=5, hidden=512, dim=128, dynamic=True, epochs=30, lr=1e-3
 )
 
 #: Node vectors for a graph without features: free coordinates.

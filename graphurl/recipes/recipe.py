@@ -16,8 +16,8 @@ Auto = float | str
 #: Smallest value of a setting. A batch_size of 0 takes all samples, a patience or clip of 0 means never.
 AT_LEAST: dict[str, float] = {
     "n_neighbors": 1, "max_hops": 1, "hidden": 1, "depth": 1, "hops": 0, "dim": 1, "epochs": 0,
-    "batch_size": 0, "patience": 0, "alpha": 0, "negatives": 0, "far_weight": 0, "weight_decay": 0, "momentum": 0, "clip": 0,
-    "dropout": 0, "edge_share": 0, "warmup": 0, "mu_x": 0, "mu_z": 0, "seed": 0,
+    "batch_size": 0, "patience": 0, "alpha": 0, "negatives": 0, "far_weight": 0, "weight_decay": 0,
+    "momentum": 0, "clip": 0, "dropout": 0, "edge_share": 0, "warmup": 0, "mu_x": 0, "mu_z": 0, "seed": 0,
 }  # fmt: skip
 #: Values that are shares, and the largest seed that every generator takes.
 AT_MOST: dict[str, float] = {"edge_share": 1, "seed": 2**63 - 1}

@@ -144,11 +144,12 @@ def test_the_filters_of_warnings_are_put_back(call: Call) -> None:
     assert warnings.showwarning is show
 
 
-def test_a_closed_pipe_is_no_failure() -> None:
+@pytest.mark.parametrize("arguments", [["--help"], ["datasets", "--help"]])
+def test_a_closed_pipe_is_no_failure(arguments: list[str]) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     reader, writer = os.pipe()
     os.close(reader)
-    command = [sys.executable, "-m", "graphurl", "datasets", "list"]
+    command = [sys.executable, "-m", "graphurl", *arguments]
     try:
         done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, env=environment, check=False)
     finally:
