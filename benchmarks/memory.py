@@ -14,7 +14,7 @@ CHILD = """
 import sys, time, warnings
 import torch
 import graphurl
-from graphurl.embed import peak_memory
+from graphurl.pipeline import peak_memory
 warnings.simplefilter("ignore")
 torch.set_num_threads(1)
 rows, columns, epochs = map(int, sys.argv[1:4])

@@ -22,7 +22,7 @@ LOSSES = ("bce", "mse", "kl", "gkl")
 MODES = {"static": False, "dynamic": True}
 ENCODERS = {
     "mlp": {"method": "genurl-nodes"},
-    "gcn": {"method": "genurl-nodes", "encoder": "gcn", "depth": 2},
+    "gcn": {"method": "genurl-nodes", "encoder": "gcn", "depth": 2, "hidden": 256, "epochs": 8},
 }
 
 

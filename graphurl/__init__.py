@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from graphurl import data, encoders, evaluation, functional, graphs, losses, plots, recipes, relations, training
-    from graphurl.embed import embed
+    from graphurl.pipeline import embed
     from graphurl.embedding import Embedding
     from graphurl.estimators.embedder import Embedder
     from graphurl.estimators.nodes import NodeEmbedder
@@ -18,7 +18,7 @@ __version__ = "0.1.0"
 
 # Resolved on first use, so that `import graphurl` costs nothing and loads neither matplotlib, faiss nor PyG.
 _NAMES = {
-    "embed": "graphurl.embed:embed",
+    "embed": "graphurl.pipeline:embed",
     "Embedding": "graphurl.embedding:Embedding",
     "Embedder": "graphurl.estimators.embedder:Embedder",
     "NodeEmbedder": "graphurl.estimators.nodes:NodeEmbedder",

@@ -191,15 +191,17 @@ def far_weight(graph: Graph, recipe: Recipe) -> float:
 
 def build_term(recipe: Recipe) -> Term:
     """The comparison: source, embedded similarity and loss."""
+    loss = build_loss(recipe)
+    heavy_tail = 0.01 if loss.additive else 1.0
     similarity = Similarity(
-        nu=recipe.nu_z,
+        nu=heavy_tail if recipe.nu_z == "auto" else float(recipe.nu_z),
         sigma=1.0 if recipe.sigma_z == "auto" else float(recipe.sigma_z),
         mu=0.0 if recipe.mu_z == "auto" else float(recipe.mu_z),
         metric=recipe.metric_z,
         normalised=recipe.normalised,
     )
     source = Dynamic(layer=recipe.layer) if recipe.dynamic else Static()
-    return Term("graph", source, similarity, build_loss(recipe))
+    return Term("graph", source, similarity, loss)
 
 
 def build_loss(recipe: Recipe) -> Loss:

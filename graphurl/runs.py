@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from graphurl.embed import Prepared, fit, load, prepare
-from graphurl.embedding import Embedding, read_settings, versions, write_json
+from graphurl.embedding import Embedding, versions, write_json
 from graphurl.errors import InputError
 from graphurl.graphs import save as save_graph
+from graphurl.pipeline import Prepared, check_same, fit, load, prepare
 from graphurl.recipes.recipe import Recipe
 from graphurl.source import Loaded
 
@@ -84,21 +84,6 @@ def check_space(folder: Path, ready: Prepared) -> None:
         raise InputError(
             f"no space: the run writes about {need / 1e6:.0f} MB and {above} has {free / 1e6:.0f} MB free: "
             "free some, or give another folder"
-        )
-
-
-def check_same(folder: Path, recipe: Recipe, record: Mapping[str, Any]) -> None:
-    """Refuses to go on with a run under other settings or other data, naming what differs."""
-    settings, source = read_settings(folder / "config.yaml")
-    before, now = Recipe.from_dict(settings).to_dict(), recipe.to_dict()
-    differing = [f"{key} (was {before[key]}, now {now[key]})" for key in now if before[key] != now[key]]
-    # A file may have moved; what it holds has to be the same.
-    if source.get("sha256") != record.get("sha256"):
-        differing.append(f"the data (was {source.get('name')}, now {record.get('name')})")
-    if differing:
-        raise InputError(
-            f"{folder} was begun with another configuration: {', '.join(differing)} differ: "
-            f"go on by 'embed --config {folder / 'config.yaml'} --resume --out {folder}', or begin another"
         )
 
 

@@ -27,7 +27,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"memory", "model", "relations", "source"}),
     frozenset({"assembly", "training", "evaluation", "plots"}),
     frozenset({"embedding"}),
-    frozenset({"embed"}),
+    frozenset({"pipeline"}),
     frozenset({"runs"}),
     frozenset({"estimators", "cli"}),
     frozenset({"__init__", "__main__"}),
@@ -205,7 +205,7 @@ def test_importing_the_package_loads_nothing_that_only_some_need() -> None:
         ("evaluation/x.py", "from graphurl.plots.scatter import scatter"),
         ("errors.py", "from graphurl.functional.kernel import log_t_kernel"),
         ("novelty/x.py", ""),
-        ("embed.py", "from graphurl.novelty import x"),
+        ("pipeline.py", "from graphurl.novelty import x"),
     ],
 )
 def test_a_planted_upward_or_sideways_import_is_caught(file: str, source: str) -> None:
@@ -220,7 +220,7 @@ def test_a_planted_upward_or_sideways_import_is_caught(file: str, source: str) -
         ("registry.py", "from graphurl.errors import unknown"),
         ("embedding.py", "from graphurl import __version__"),
         ("losses/x.py", "from graphurl.similarity import Similarity\nimport graphurlish"),
-        ("__init__.py", "from graphurl.embed import embed"),
+        ("__init__.py", "from graphurl.pipeline import embed"),
     ],
 )
 def test_an_import_that_goes_down_passes(file: str, source: str) -> None:

@@ -154,7 +154,7 @@ def choices_of(options: argparse.Namespace) -> tuple[dict[str, Any], Source]:
 
 def recipe_of(options: argparse.Namespace, settings: dict[str, Any], loaded: Loaded) -> Recipe:
     """The recipe that fits the data or was named, changed by the settings."""
-    from graphurl.embed import default_recipe
+    from graphurl.pipeline import default_recipe
 
     return default_recipe(loaded.samples, options.method).but(**settings)
 

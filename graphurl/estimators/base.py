@@ -12,10 +12,10 @@ from sklearn.base import BaseEstimator
 from torch import Tensor
 
 from graphurl.data.samples import Samples
-from graphurl.embed import default_recipe, embed
 from graphurl.embedding import Embedding
 from graphurl.errors import InputError
 from graphurl.graphs.graph import Graph
+from graphurl.pipeline import default_recipe, embed
 
 #: scikit-learn's name of a parameter → the recipe's.
 RENAMED = {"n_components": "dim", "n_epochs": "epochs", "learning_rate": "lr"}

@@ -69,7 +69,7 @@ def shortest_paths(
     rows = torch.repeat_interleave(crow.diff())
     size = rows_in_budget(max(len(col), n), 3 * length.element_size())
     parts = [_sweeps(rows, col, length, part, n, max_hops, limit) for part in torch.split(sources, size)]
-    return torch.cat(parts) if parts else length.new_empty(0, n)
+    return torch.cat(parts)
 
 
 def sparse_shortest_paths(
@@ -171,9 +171,8 @@ def _dijkstra(crow: Tensor, col: Tensor, length: Tensor, sources: Tensor, limit:
     found = [
         torch.as_tensor(dijkstra(graph, indices=part.cpu().numpy(), limit=limit)).to(length)
         for part in torch.split(sources, size)
-        if len(part)
     ]
-    return torch.cat(found) if found else length.new_empty(0, n)
+    return torch.cat(found)
 
 
 def _finite_pairs(distance: Tensor, sources: Tensor) -> tuple[Tensor, Tensor, Tensor]:

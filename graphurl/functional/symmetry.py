@@ -97,8 +97,10 @@ def symmetrise(
             "normalise them, or symmetrise with 'max' or 'mean'"
         )
     # Forward edges first and a stable sort: of two equal keys the second is the way back.
-    key, order = _sorted_key(torch.cat([rows, cols]), torch.cat([cols, rows]), n)
-    both = torch.cat([values, values])[order]
+    key, order = torch.sort(torch.cat([rows * n + cols, cols * n + rows]), stable=True)
+    del rows, cols
+    both = values[order.remainder_(len(values))]
+    del order
     first = _starts(key)
     a = both[first]
     back = first.cumsum(0)[~first] - 1

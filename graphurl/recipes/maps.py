@@ -6,11 +6,12 @@ import math
 
 from graphurl.recipes.recipe import Recipe
 
-#: A 2-D map with a model that places new rows; the default for rows of numbers. The kernel is the exact one:
-#: κ(0, 0.01) ≈ 0.125 keeps 1 - q away from 0, where the repulsion of BCE is singular and drowns everything else.
+#: A 2-D map with a model that places new rows; the default for rows of numbers. Row-normalised KL with a t-kernel is
+#: stochastic neighbour embedding. With another loss the kernel changes too (`nu_z` auto): the exact kernel with
+#: ν = 0.01 has κ(0) ≈ 0.125 and keeps 1 - q away from 0, where the repulsion of BCE is singular and drowns all else.
 MAP = Recipe(
     task="dr", graph="knn", features="scale", n_neighbors=15, encoder="mlp", depth=3, hidden=256, dim=2,
-    loss="bce", nu_z=0.01, normalised=False, negatives=20.0, batch_size=512, epochs=200, lr=4e-3,
+    loss="kl", over="rows", nu_z="auto", normalised=False, negatives=20.0, batch_size=512, epochs=200, lr=4e-3,
 )  # fmt: skip
 
 #: Free coordinates instead of a network: places only the rows it was fitted on.
@@ -18,12 +19,12 @@ TABLE = MAP.but(encoder="table", init="pca", lr=0.1)
 
 #: GenURL's settings for MNIST (§5.2): σ_X = 5, ν_Z = 0.001, batch 2048, lr 0.0005 x batch/256.
 GENURL_MNIST = MAP.but(
-    features="none", hidden=512, sigma=5.0, nu_z=0.001, batch_size=2048, lr=5e-4, scale_lr=True, epochs=20
+    loss="bce", features="none", hidden=512, sigma=5.0, nu_z=0.001, batch_size=2048, lr=5e-4, scale_lr=True, epochs=20
 )
 
 #: GenURL's settings for COIL-20: σ_X = 20, ν_Z = 0.01, batch 256.
 GENURL_COIL20 = MAP.but(
-    features="none", hidden=512, sigma=20.0, nu_z=0.01, batch_size=256, lr=5e-4, scale_lr=True, epochs=300
+    loss="bce", features="none", hidden=512, sigma=20.0, nu_z=0.01, batch_size=256, lr=5e-4, scale_lr=True, epochs=300
 )
 
 

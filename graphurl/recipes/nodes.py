@@ -13,7 +13,7 @@ NODES = Recipe(
 
 #: GenURL's own choice (Table VII): five-layer MLP on citation and feature graphs, BCE, dynamic.
 GENURL_NODES = NODES.but(
-    graph="citation+knn", encoder="mlp", depth=5, hidden=512, dim=128, dynamic=True, epochs=30, lr=1e-3
+    graph="citation+knn", encoder="mlp", depth=5, hidden=512, dim=128, dynamic=True, epochs=30, lr=1e-3, sigma_z=0.3
 )
 
 #: Node vectors for a graph without features: free coordinates.

@@ -60,7 +60,7 @@ class Recipe:
         power: Exponent of GKL.
         over: Normalisation of KL.
         temperature: Temperature of InfoNCE.
-        nu_z: ν of the embedded similarity.
+        nu_z: ν of the embedded similarity; auto is 1 for normalised losses and 0.01 for sums over pairs.
         sigma_z: σ_Z, or auto for the calibration on the first batch.
         mu_z: μ_Z, or auto.
         metric_z: euclidean or cosine.
@@ -110,7 +110,7 @@ class Recipe:
     power: float = 1.0
     over: str = "all"
     temperature: float = 1.0
-    nu_z: float = 1.0
+    nu_z: Auto = "auto"
     sigma_z: Auto = 1.0
     mu_z: Auto = 0.0
     metric_z: str = "euclidean"

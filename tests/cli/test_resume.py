@@ -32,6 +32,17 @@ def interrupt_after(monkeypatch: pytest.MonkeyPatch, epoch: int) -> None:
     monkeypatch.setattr(MetricsFile, "__call__", written)
 
 
+def watch_epochs(monkeypatch: pytest.MonkeyPatch, seen: list[int]) -> None:
+    """Notes the epochs that are trained."""
+    write = MetricsFile.__call__
+
+    def written(self: MetricsFile, moment: Moment) -> bool:
+        seen.append(moment.epoch)
+        return write(self, moment)
+
+    monkeypatch.setattr(MetricsFile, "__call__", written)
+
+
 @pytest.fixture
 def longer(small: list[str]) -> list[str]:
     """Several batches an epoch, dropout, a schedule: all that a checkpoint has to bring back."""
@@ -74,8 +85,12 @@ def test_a_resumed_run_gives_the_bytes_of_an_unbroken_one(
     with monkeypatch.context() as patched:
         interrupt_after(patched, 3)
         assert call(*longer, "--out", "run").status == 130
-    status, _, err = call("embed", "--config", "run/config.yaml", "--resume", "--out", "run")
+    trained: list[int] = []
+    with monkeypatch.context() as patched:
+        watch_epochs(patched, trained)
+        status, _, err = call("embed", "--config", "run/config.yaml", "--resume", "--out", "run")
     assert (status, err) == (0, "")
+    assert trained == [4, 5, 6], "what the checkpoint holds is not trained again"
     run = tmp_path / "run"
     for name in ("embedding.npy", "model.safetensors", "config.yaml"):
         assert (run / name).read_bytes() == (unbroken / name).read_bytes(), name

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.autograd import gradcheck
 
 from graphurl.errors import InputError
+from graphurl.functional import clustering
 from graphurl.functional.clustering import spherical_kmeans
 
 
@@ -63,6 +64,13 @@ def test_an_empty_cluster_takes_the_farthest_row() -> None:
         assert torch.allclose(centroids.square().sum(1), torch.ones(3))
     _, alone = spherical_kmeans(torch.ones(6, 2), 6)
     assert sorted(alone.tolist()) == list(range(6))
+
+
+def test_a_cluster_of_one_row_keeps_it() -> None:
+    # The farthest row is alone in its cluster: the empty one takes the next row instead.
+    rows = torch.tensor([[1.0, 0.0], [0.8, -0.6], [-0.8, 0.6]])
+    centroids = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-0.6, -0.8]])
+    assert clustering._assign(rows, centroids).tolist() == [0, 2, 1]
 
 
 def test_the_last_mean_carries_the_gradient() -> None:

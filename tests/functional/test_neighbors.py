@@ -129,7 +129,9 @@ def test_sparse_rows_are_as_dense_ones(metric: str, other: bool) -> None:
 
 
 def test_sparse_rows_of_stored_zeros_are_zero_rows() -> None:
-    stored = scipy.sparse.csr_array((np.array([0.0, 1, 2, 3]), np.array([0, 1, 0, 1]), np.array([0, 1, 2, 4])))
+    stored = scipy.sparse.csr_array(
+        (np.array([0.0, 1, 2, 3]), np.array([0, 1, 0, 1]), np.array([0, 1, 2, 4]))
+    )
     found = knn(stored, 2, metric="cosine")
     assert torch.equal(found.indices, knn(torch.as_tensor(stored.toarray()), 2, metric="cosine").indices)
     assert found.distances[0].tolist() == pytest.approx([2**0.5, 2**0.5])

@@ -135,6 +135,8 @@ def test_graphs_without_edges(method: str) -> None:
         torch.zeros(3, dtype=torch.int64), none, torch.empty(0), torch.arange(2), method=method
     )
     assert found.tolist() == [[0, math.inf], [math.inf, 0]]
+    nobody = shortest_paths(torch.zeros(1, dtype=torch.int64), none, None, none, method=method)
+    assert nobody.shape == (0, 0)
     for n in (0, 2):
         crow, col, length = sparse_shortest_paths(
             torch.zeros(n + 1, dtype=torch.int64), none, None, max_hops=2

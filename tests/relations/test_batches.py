@@ -202,6 +202,7 @@ def test_far_pairs_weigh_negatives_times_the_mass_of_p() -> None:
     )
     assert balanced_far_weight(graph, 1e9) == 1
     assert balanced_far_weight(Graph.from_edges([0, 1], [1, 0], 2), 5) == 1
+    assert balanced_far_weight(Graph.from_edges([], [], 3), 5) == 1, "repulsion alone has to weigh something"
 
 
 @pytest.mark.parametrize("far_weight", ["auto", 0.0, 1.0])

@@ -17,7 +17,7 @@ from graphurl import registry
 from graphurl.assembly import Parts, assemble
 from graphurl.data import as_samples
 from graphurl.data.samples import Samples
-from graphurl.embedding import Embedding, config_text, write_text
+from graphurl.embedding import Embedding, config_text, read_settings, write_text
 from graphurl.errors import InputError
 from graphurl.graphs.graph import Graph
 from graphurl.graphs.summary import warn_if_unusual
@@ -152,6 +152,8 @@ def fit(
     parts, samples = ready.parts, ready.samples
     warn_if_unusual(parts.graph)
     if run_folder is not None:
+        if resume and (run_folder / "config.yaml").is_file():
+            check_same(run_folder, ready.recipe, ready.origin)
         run_folder.mkdir(parents=True, exist_ok=True)
         write_text(run_folder / "config.yaml", config_text(ready.recipe, ready.origin))
     trained = train(
@@ -187,6 +189,21 @@ def facts(ready: Prepared) -> dict[str, Any]:
         "device": str(ready.device),
         "threads": torch.get_num_threads(),
     }
+
+
+def check_same(folder: Path, recipe: Recipe, record: Mapping[str, Any]) -> None:
+    """Refuses to go on with a run under other settings or other data, naming what differs."""
+    settings, source = read_settings(folder / "config.yaml")
+    before, now = Recipe.from_dict(settings).to_dict(), recipe.to_dict()
+    differing = [f"{key} (was {before[key]}, now {now[key]})" for key in now if before[key] != now[key]]
+    # A file may have moved; what it holds has to be the same.
+    if source.get("sha256") != record.get("sha256"):
+        differing.append(f"the data (was {source.get('name')}, now {record.get('name')})")
+    if differing:
+        raise InputError(
+            f"{folder} was begun with another configuration: {', '.join(differing)} differ: "
+            f"go on by 'embed --config {folder / 'config.yaml'} --resume --out {folder}', or begin another"
+        )
 
 
 def train(

@@ -157,8 +157,11 @@ def test_interrupt_and_resume_give_the_unbroken_embedding(changes: dict[str, Any
 
 def test_resume_with_other_settings_is_refused(tmp_path: Path) -> None:
     interrupted(tmp_path)
-    with pytest.raises(InputError, match=r"lr \(was 0\.001, now 0\.5\)"):
-        embed(rows(), run_folder=tmp_path, epochs=6, resume=True, lr=0.5)
+    before = (tmp_path / "config.yaml").read_bytes()
+    for changes, words in (({"lr": 0.5}, r"lr \(was [\d.]+, now 0\.5\)"), ({"loss": "kl"}, r"loss \(was bce, now kl\)")):
+        with pytest.raises(InputError, match=words):
+            embed(rows(), run_folder=tmp_path, epochs=6, resume=True, **changes)
+    assert (tmp_path / "config.yaml").read_bytes() == before
 
 
 def test_save_and_transform_in_a_fresh_process(tmp_path: Path) -> None:
