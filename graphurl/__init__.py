@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from graphurl import data, encoders, evaluation, functional, graphs, losses, plots, recipes, relations, training
-    from graphurl.pipeline import embed
     from graphurl.embedding import Embedding
     from graphurl.estimators.embedder import Embedder
     from graphurl.estimators.nodes import NodeEmbedder
     from graphurl.graphs.graph import Graph
+    from graphurl.pipeline import embed
     from graphurl.similarity import Similarity
 
 __version__ = "0.1.0"

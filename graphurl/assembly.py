@@ -173,8 +173,8 @@ def build_draw(graph: Graph, feed: Feed, recipe: Recipe) -> Draw:
         raise InputError(f"batch_size is {recipe.batch_size}: give 0 (all samples at once) or at least 4")
     if recipe.batch_size == 0 and graph.num_nodes > FULL_BATCH:
         raise InputError(
-            f"batch_size is 0 and there are {graph.num_nodes} samples: all pairs at once are offered up to {FULL_BATCH}, "
-            "give a batch size such as 2048"
+            f"batch_size is 0 and there are {graph.num_nodes} samples: "
+            f"all pairs at once are offered up to {FULL_BATCH}, give a batch size such as 2048"
         )
     if recipe.batch_size == 0 or graph.num_nodes <= recipe.batch_size:
         return FullBatch(graph, feed, far_weight=far)

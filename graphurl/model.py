@@ -56,7 +56,8 @@ class Model:
             with torch.no_grad():
                 if inputs.edge_index is not None:
                     moved = [None if t is None else t.to(device) for t in vars(inputs).values()]
-                    return self.encoder(Inputs(*moved)).z.float().cpu()  # type: ignore[arg-type]
+                    whole: Tensor = self.encoder(Inputs(*moved)).z.float().cpu()  # type: ignore[arg-type]
+                    return whole
                 blocks = [
                     self.encoder(Inputs(_rows(inputs.x, start).to(device))).z.float().cpu()
                     for start in range(0, inputs.x.shape[0], CHUNK)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from graphurl.errors import InputError, unknown
+from graphurl.functional.sparse import csr_matrix
 
 KINDS = ("none", "l2", "idf", "standard", "scale")
 # What each kind learns from the rows.
@@ -91,11 +92,11 @@ def _moments(x: Tensor, chunk: int = 65536) -> tuple[Tensor, Tensor]:
     if x.layout != torch.strided:
         x = x.to_dense()
     mean = torch.zeros(x.shape[1], dtype=torch.float64, device=x.device)
-    for block in x.split(chunk):
+    for block in torch.split(x, chunk):
         mean += block.double().sum(dim=0)
     mean /= len(x)
     square = torch.zeros_like(mean)
-    for block in x.split(chunk):
+    for block in torch.split(x, chunk):
         square += ((block.double() - mean) ** 2).sum(dim=0)
     return mean.float(), (square / len(x)).sqrt().float()
 
@@ -104,9 +105,9 @@ def _unit_rows(x: Tensor, factor: Tensor | None) -> Tensor:
     """Rows times a factor a column, divided by their length; a row of zeros stays zero."""
     if x.layout == torch.strided:
         x = x if factor is None else x * factor
-        return x / x.norm(dim=1, keepdim=True).clamp_min(1e-12)
+        return torch.nn.functional.normalize(x, dim=1)
     crow, col, value = x.crow_indices(), x.col_indices(), x.values()
     value = value if factor is None else value * factor[col]
     row = torch.repeat_interleave(torch.arange(x.shape[0], device=x.device), crow.diff())
     length = value.new_zeros(x.shape[0]).index_add_(0, row, value**2).sqrt().clamp_min(1e-12)
-    return torch.sparse_csr_tensor(crow, col, value / length[row], x.shape)
+    return csr_matrix(crow, col, value / length[row], (x.shape[0], x.shape[1]))

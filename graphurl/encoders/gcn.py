@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import torch
@@ -45,7 +46,7 @@ class GCN(Encoder):
             raise InputError(f"depth is {depth}: a {type(self).__name__} has at least 1 layer")
         widths = [in_dim, *[hidden] * (depth - 1), out_dim]
         make: Any = self.layer
-        self.layers = nn.ModuleList(make(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.layers = nn.ModuleList(make(a, b) for a, b in pairwise(widths))
         self.activation = nn.LeakyReLU(slope)
         self.dropout = nn.Dropout(dropout)
         self._config = {

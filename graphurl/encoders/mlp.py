@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -38,7 +39,7 @@ class MLP(Encoder):
         if depth < 1:
             raise InputError(f"depth is {depth}: an MLP has at least 1 layer")
         widths = [in_dim, *[hidden] * (depth - 1), out_dim]
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
         self.activation = nn.LeakyReLU(slope)
         self.dropout = nn.Dropout(dropout)
         self._config = {

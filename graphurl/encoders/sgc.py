@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from graphurl.encoders.base import Encoded, Encoder, Inputs, Needs
 from graphurl.errors import InputError
+from graphurl.functional.sparse import csr_matrix
 
 
 class PropagatedLinear(Encoder):
@@ -91,4 +92,4 @@ def normalised_adjacency(edge_index: Tensor, edge_weight: Tensor | None, num_nod
     order = torch.argsort(target, stable=True)
     crow = torch.zeros(num_nodes + 1, dtype=torch.int64, device=value.device)
     crow[1:] = torch.bincount(target, minlength=num_nodes).cumsum(0)
-    return torch.sparse_csr_tensor(crow, source[order], value[order], (num_nodes, num_nodes))
+    return csr_matrix(crow, source[order], value[order], (num_nodes, num_nodes))

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from graphurl.data import as_samples
 from graphurl.estimators.base import GraphEmbedder, same_kind
+from graphurl.functional.sparse import csr_matrix
 from graphurl.graphs.graph import Graph
 
 
@@ -92,7 +93,7 @@ class Embedder(TransformerMixin, GraphEmbedder):  # type: ignore[misc]  # scikit
         self.verbose = verbose
         self.settings = settings
 
-    def fit(self, X: Any, y: Any = None, *, graph: Graph | None = None) -> Self:  # noqa: N803 - scikit-learn's name
+    def fit(self, X: Any, y: Any = None, *, graph: Graph | None = None) -> Self:
         """Fits the map.
 
         Args:
@@ -105,11 +106,11 @@ class Embedder(TransformerMixin, GraphEmbedder):  # type: ignore[misc]  # scikit
         """
         return self._embed(as_samples(self._rows(X, reset=True)), graph)
 
-    def fit_transform(self, X: Any, y: Any = None, *, graph: Graph | None = None) -> Any:  # noqa: N803
+    def fit_transform(self, X: Any, y: Any = None, *, graph: Graph | None = None) -> Any:
         """Fits and returns the embedded rows, as the type of array that came in."""
         return same_kind(self.fit(X, y, graph=graph).embedding_, X)
 
-    def transform(self, X: Any) -> Any:  # noqa: N803
+    def transform(self, X: Any) -> Any:
         """Embeds new rows: one pass through the encoder, in evaluation mode."""
         self._check_fitted()
         rows = self._rows(X, reset=False)
@@ -120,11 +121,13 @@ class Embedder(TransformerMixin, GraphEmbedder):  # type: ignore[misc]  # scikit
         if isinstance(x, Tensor):
             x = x.detach().cpu().numpy() if x.layout == torch.strided else x
         if isinstance(x, Tensor):
-            self.n_features_in_ = x.shape[1] if reset else self.n_features_in_
+            if reset:
+                self.n_features_in_ = x.shape[1]
             return x
         checked = validate_data(
-            self, x, reset=reset, accept_sparse="csr", dtype=[np.float32, np.float64], ensure_min_samples=2 if reset else 1
-        )
+            self, x, reset=reset, accept_sparse="csr", dtype=[np.float32, np.float64],
+            ensure_min_samples=2 if reset else 1,
+        )  # fmt: skip
         return checked
 
     def __sklearn_tags__(self) -> Any:
@@ -147,7 +150,7 @@ def _tensor(rows: Any) -> Tensor:
     if isinstance(rows, np.ndarray):
         return torch.from_numpy(np.ascontiguousarray(rows, dtype=np.float32))
     csr = rows.tocsr()
-    return torch.sparse_csr_tensor(
+    return csr_matrix(
         torch.from_numpy(csr.indptr.astype(np.int64)),
         torch.from_numpy(csr.indices.astype(np.int64)),
         torch.from_numpy(csr.data.astype(np.float32)),

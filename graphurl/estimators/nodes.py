@@ -105,7 +105,7 @@ class NodeEmbedder(GraphEmbedder):
         """Fits and returns the vectors: a tensor where the data are tensors."""
         return same_kind(self.fit(data, y, graph=graph).embedding_, getattr(data, "x", None))
 
-    @available_if(GraphEmbedder._inductive)
+    @available_if(GraphEmbedder._inductive)  # type: ignore[untyped-decorator]  # scikit-learn has no types
     def transform(self, data: Any) -> Any:
         """Embeds the nodes of another graph (or rows, for an encoder that reads no edges)."""
         self._check_fitted()

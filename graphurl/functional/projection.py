@@ -25,7 +25,7 @@ def principal_rows(x: Tensor, dim: int, scale: float, generator: torch.Generator
     for _ in range(3):
         basis = torch.linalg.qr(centred @ (centred.T @ basis)).Q
     u, s, _ = torch.linalg.svd(basis.T @ centred, full_matrices=False)
-    rows = (basis @ u[:, :width]) * s[:width]
+    rows: Tensor = (basis @ u[:, :width]) * s[:width]
     signs = rows.gather(0, rows.abs().argmax(dim=0, keepdim=True)).sign()
     rows = rows * torch.where(signs == 0, torch.ones_like(signs), signs)
     deviation = rows[:, 0].norm() / max(1, len(rows) - 1) ** 0.5

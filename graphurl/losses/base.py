@@ -78,8 +78,9 @@ class PairLoss(Loss):
 
     def combine(self, parts: Tensor, reduction: str = "mean") -> Tensor:
         """Σ w ℓ, divided by Σ w for the mean."""
-        total, mass = parts.sum(dim=0)
-        return total / mass.clamp_min(torch.finfo(mass.dtype).tiny) if reduction == "mean" else total
+        total, mass = parts.sum(dim=0).unbind()
+        mean: Tensor = total / mass.clamp_min(torch.finfo(mass.dtype).tiny)
+        return mean if reduction == "mean" else total
 
 
 def aligned(p: Tensor, log_q: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:

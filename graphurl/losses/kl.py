@@ -55,8 +55,9 @@ class KL(Loss):
     def combine(self, parts: Tensor, reduction: str = "mean") -> Tensor:
         """KL(P ‖ Q); over rows the mean or the sum of the rows' divergences."""
         if self.over == "rows":
-            total, count = parts.sum(dim=0)
-            return total / count.clamp_min(1) if reduction == "mean" else total
+            total, count = parts.sum(dim=0).unbind()
+            mean: Tensor = total / count.clamp_min(1)
+            return mean if reduction == "mean" else total
         mass = parts[:, 1].sum()
         if not mass > 0:
             return parts[:, 0].sum() * 0

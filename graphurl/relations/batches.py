@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from graphurl.errors import InputError
-from graphurl.functional.sparse import entries
+from graphurl.functional.sparse import csr_matrix, entries
 from graphurl.graphs.graph import Graph
 from graphurl.relations.relation import Batch, Feed
 
@@ -148,7 +148,7 @@ def prescribed(graph: Graph) -> Tensor:
         col, weight = graph.col[keep], weight[keep]
     else:
         crow, col = graph.crow, graph.col
-    return torch.sparse_csr_tensor(crow, col, weight, (graph.num_nodes, graph.num_nodes))
+    return csr_matrix(crow, col, weight, (graph.num_nodes, graph.num_nodes))
 
 
 def total_weight(graph: Graph, far_weight: float) -> float:

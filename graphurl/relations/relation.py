@@ -71,17 +71,14 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device."""
-        moved = {
-            name: value.to(device, non_blocking=True)
-            for name, value in (("nodes", self.nodes), ("p", self.p), ("weight", self.weight))
-            if value is not None
-        }
-        inputs = {
-            name: value.to(device, non_blocking=True)
-            for name, value in vars(self.inputs).items()
-            if value is not None
-        }
-        return replace(self, inputs=Inputs(**inputs), **moved)
+
+        def move(tensor: Tensor | None) -> Tensor | None:
+            return None if tensor is None else tensor.to(device, non_blocking=True)
+
+        read = self.inputs
+        inputs = Inputs(read.x.to(device), move(read.edge_index), move(read.edge_weight), move(read.seeds))
+        nodes = self.nodes.to(device)
+        return replace(self, nodes=nodes, inputs=inputs, p=move(self.p), weight=move(self.weight))
 
 
 class Draw(Protocol):

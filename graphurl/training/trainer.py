@@ -151,6 +151,7 @@ class Trainer:
             restore_randomness(random, generator, self.device)
             self._require_same(meta["settings"], steps)
             run = Trained(history=meta["history"], seconds=meta["seconds"])
+            run.status = "stopped" if meta["status"] == "stopped" else "finished"
             step, running = meta["step"], meta["running"]
         if settings.compile:
             objective.encoder.compile()
@@ -162,13 +163,13 @@ class Trainer:
             if not all(bool(torch.isfinite(w).all()) for w in weights):
                 raise RunError(self._diagnosis(objective, "the weights broke", step - 1))
             if self.checkpoint is not None:
-                meta = {"step": step, "running": running, "history": run.history}
+                meta = {"step": step, "running": running, "history": run.history, "status": run.status}
                 meta |= {"seconds": time.perf_counter() - began, "settings": self._identity(steps)}
                 save_checkpoint(self.checkpoint, objective, stepper, randomness(generator, self.device), meta)
 
         kept = time.perf_counter()
         with deferred_interrupt() as interrupted:
-            while step < settings.epochs * steps:
+            while step < settings.epochs * steps and run.status != "stopped":
                 if interrupted():
                     run.status = "interrupted"
                     break

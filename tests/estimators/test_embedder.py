@@ -63,8 +63,8 @@ def test_refitting_starts_afresh() -> None:
 
 def test_random_states() -> None:
     x, _ = blobs()
-    one = small(random_state=np.random.RandomState(3)).fit_transform(x)  # noqa: NPY002 - scikit-learn's kind
-    two = small(random_state=np.random.RandomState(3)).fit_transform(x)  # noqa: NPY002
+    one = small(random_state=np.random.RandomState(3)).fit_transform(x)
+    two = small(random_state=np.random.RandomState(3)).fit_transform(x)
     assert np.array_equal(one, two)
     first, second = (small(random_state=np.random.default_rng(3)).fit_transform(x) for _ in range(2))
     assert np.array_equal(first, second)
