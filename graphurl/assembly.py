@@ -162,7 +162,8 @@ def message_edges(samples: Samples, x: Tensor, recipe: Recipe) -> tuple[Tensor, 
     for position, graph in enumerate(named_graphs(names, samples, x, recipe)):
         binary = Graph(graph.crow, graph.col, None, torch.ones(graph.num_edges)).symmetrise("max")
         combined = binary if combined is None else combined + (recipe.alpha if position else 1.0) * binary
-    assert combined is not None and combined.weight is not None
+    assert combined is not None
+    assert combined.weight is not None
     return torch.stack([combined.rows, combined.col]), combined.weight
 
 

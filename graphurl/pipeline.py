@@ -25,7 +25,7 @@ from graphurl.memory import require_memory
 from graphurl.model import Model
 from graphurl.recipes.maps import enough_epochs
 from graphurl.recipes.recipe import Recipe
-from graphurl.source import Loaded, Source
+from graphurl.source import Loaded, Source, fingerprint
 from graphurl.training.callbacks import Callback, CollapseMonitor, EarlyStop, MetricsFile, Progress
 from graphurl.training.trainer import Settings, Trained, Trainer
 
@@ -152,10 +152,11 @@ def fit(
     parts, samples = ready.parts, ready.samples
     warn_if_unusual(parts.graph)
     if run_folder is not None:
+        origin = {**ready.origin, "sha256": ready.origin.get("sha256") or fingerprint(samples)}
         if resume and (run_folder / "config.yaml").is_file():
-            check_same(run_folder, ready.recipe, ready.origin)
+            check_same(run_folder, ready.recipe, origin)
         run_folder.mkdir(parents=True, exist_ok=True)
-        write_text(run_folder / "config.yaml", config_text(ready.recipe, ready.origin))
+        write_text(run_folder / "config.yaml", config_text(ready.recipe, origin))
     trained = train(
         ready, callbacks=callbacks, progress=progress, fail_on_collapse=fail_on_collapse,
         run_folder=run_folder, resume=resume,

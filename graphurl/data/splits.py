@@ -73,7 +73,7 @@ def random_split(
     n = int(n_or_y) if y is None else len(y)
     if stratified and y is None:
         raise InputError("a stratified split needs the labels: give y in place of the number of samples")
-    if stratified and y is not None:
+    if stratified and y is not None:  # noqa: SIM108 - two sentences read better than one of that length
         order = _spread_classes(y, generator)
     else:
         order = torch.randperm(n, generator=generator)

@@ -90,7 +90,7 @@ class GraphEmbedder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
         return getattr(self, "encoder", None) != "table"
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Names of the coordinates: graphurl0, graphurl1 …"""
+        """Names of the coordinates: graphurl0, graphurl1 … in order."""
         self._check_fitted()
         return np.array([f"graphurl{i}" for i in range(self._n_features_out)], dtype=object)
 

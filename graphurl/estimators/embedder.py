@@ -27,7 +27,7 @@ class Embedder(TransformerMixin, GraphEmbedder):  # type: ignore[misc]  # scikit
         n_components: Dimension of the embedding.
         n_neighbors: Neighbours in the kNN graph.
         metric: euclidean, cosine or manhattan.
-        loss: bce, mse, kl, gkl, infonce.
+        loss: bce, mse, kl, gkl, infonce; None is the one of the recipe (kl).
         encoder: mlp (places new rows), table (does not), or a module of your own.
         n_epochs: Passes over the samples.
         batch_size: Samples in a batch, 0 for all at once.
@@ -57,7 +57,7 @@ class Embedder(TransformerMixin, GraphEmbedder):  # type: ignore[misc]  # scikit
         *,
         n_neighbors: int = 15,
         metric: str = "euclidean",
-        loss: str = "bce",
+        loss: str | None = None,
         encoder: Any = "mlp",
         n_epochs: int | None = None,
         batch_size: int | None = None,

@@ -21,7 +21,7 @@ class NodeEmbedder(GraphEmbedder):
     Args:
         n_components: Dimension of the vectors.
         encoder: linear (propagated features), gcn, sage, gat, mlp (no edges at inference), table, or a module.
-        loss: bce, mse, kl, gkl, infonce.
+        loss: bce, mse, kl, gkl, infonce; None is the one of the recipe (bce).
         graph: Similarity graphs by name, joined by +: citation, knn.
         n_neighbors: Neighbours in the feature graph.
         alpha: Weight of the feature graph.
@@ -51,7 +51,7 @@ class NodeEmbedder(GraphEmbedder):
         n_components: int | None = None,
         *,
         encoder: Any = None,
-        loss: str = "bce",
+        loss: str | None = None,
         graph: str | None = None,
         n_neighbors: int | None = None,
         alpha: float | None = None,

@@ -36,7 +36,7 @@ def test_the_run_folder_is_complete_and_the_table_names_it(
     for words in (
         "40 samples, 5 features, 2 classes",
         "40 nodes",
-        "bce loss",
+        "kl loss",
         "2 epochs",
         "linear_probe",
         "run",

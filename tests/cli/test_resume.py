@@ -145,7 +145,7 @@ def test_a_complete_run_is_not_trained_again(call: Call, small: list[str], tmp_p
     ("change", "named"),
     [
         (["--epochs", "9"], ["epochs (was 2, now 9)"]),
-        (["--loss", "mse", "--seed", "4"], ["loss (was bce, now mse)", "seed (was 0, now 4)"]),
+        (["--loss", "mse", "--seed", "4"], ["loss (was kl, now mse)", "seed (was 0, now 4)"]),
     ],
 )
 def test_resume_with_other_settings_is_refused_naming_them(

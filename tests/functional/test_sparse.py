@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from graphurl.functional.sparse import entries, take_rows
+from graphurl.functional.sparse import csr_matrix, entries, take_rows
 
 
 def matrix(n: int = 8, m: int = 5, seed: int = 0, density: float = 0.4) -> Tensor:
@@ -31,6 +34,20 @@ def test_entries_in_a_loop(rows: list[int], seed: int) -> None:
     place, position = entries(crow, torch.tensor(rows, dtype=torch.int64))
     expected = [(k, e) for k, row in enumerate(rows) for e in range(int(crow[row]), int(crow[row + 1]))]
     assert list(zip(place.tolist(), position.tolist(), strict=True)) == expected
+
+
+def test_a_csr_matrix_is_built_without_a_notice() -> None:
+    code = (
+        "import warnings, torch\n"
+        "warnings.simplefilter('error')\n"
+        "from graphurl.functional.sparse import csr_matrix, take_rows\n"
+        "m = csr_matrix(torch.tensor([0, 1, 1]), torch.tensor([2]), torch.tensor([5.0]), (2, 3))\n"
+        "assert take_rows(m, torch.tensor([1, 0])).tolist() == [[0, 0, 0], [0, 0, 5]]\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    dense = matrix().to_sparse_csr()
+    again = csr_matrix(dense.crow_indices(), dense.col_indices(), dense.values(), (8, 5))
+    assert torch.equal(again.to_dense(), matrix())
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.int64, torch.bool])

@@ -21,7 +21,7 @@ FIELDS = [field.name for field in dataclasses.fields(Recipe)]
 
 @pytest.mark.parametrize(
     ("given_name", "nearest"),
-    [("los", "loss"), ("epoch", "epochs"), ("n_neighbours", "n_neighbors"), ("optimizer", "optimiser"), ("nuz", "nu_z")],
+    [("los", "loss"), ("epoch", "epochs"), ("n_neighbours", "n_neighbors"), ("optimizer", "optimiser")],
 )
 def test_unknown_settings_offer_the_nearest(given_name: str, nearest: str) -> None:
     with pytest.raises(InputError, match=f"unknown setting '{given_name}': did you mean '{nearest}'") as caught:

@@ -210,7 +210,8 @@ def test_a_graph_without_edges_has_a_finite_loss(far_weight: float | str) -> Non
     graph = Graph.from_edges([], [], 6)
     weight = balanced_far_weight(graph, 5) if far_weight == "auto" else float(far_weight)
     z = torch.randn(6, 2, generator=torch.Generator().manual_seed(0))
-    for draw in (FullBatch(graph, IndexFeed(), far_weight=weight), EdgeBatches(graph, IndexFeed(), 4, far_weight=weight)):
+    draws = FullBatch(graph, IndexFeed(), far_weight=weight), EdgeBatches(graph, IndexFeed(), 4, far_weight=weight)
+    for draw in draws:
         batch = draw(torch.Generator().manual_seed(0))
         rows = z[batch.nodes].requires_grad_()
         assert batch.p is not None

@@ -78,6 +78,14 @@ class Troubled:
         return batch
 
 
+class Killed(BaseException):
+    """Stands for kill -9: nothing of the program runs any more."""
+
+
+def kill() -> None:
+    raise Killed
+
+
 def ctrl_c() -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
