@@ -1,4 +1,4 @@
-"""A similarity graph of your own: two views of the same rows, combined before training, so new rows can still be placed."""
+"""A similarity graph of your own: views of the same rows, combined before training, so new rows can be placed."""
 
 from __future__ import annotations
 

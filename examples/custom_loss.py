@@ -1,4 +1,4 @@
-"""A loss of your own in ten lines, compared with the built-in ones on equal terms: same graph, encoder, batches, seed."""
+"""A loss of your own in ten lines, beside the built-in ones on equal terms: same graph, encoder, batches, seed."""
 
 from __future__ import annotations
 
