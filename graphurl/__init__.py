@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from graphurl.estimators.embedder import Embedder
     from graphurl.estimators.nodes import NodeEmbedder
     from graphurl.graphs.graph import Graph
+    from graphurl.memory import estimate_memory
     from graphurl.pipeline import embed
     from graphurl.similarity import Similarity
 
@@ -23,6 +24,7 @@ _NAMES = {
     "Embedder": "graphurl.estimators.embedder:Embedder",
     "NodeEmbedder": "graphurl.estimators.nodes:NodeEmbedder",
     "Graph": "graphurl.graphs.graph:Graph",
+    "estimate_memory": "graphurl.memory:estimate_memory",
     "Similarity": "graphurl.similarity:Similarity",
 }
 _FOLDERS = (
@@ -38,6 +40,7 @@ __all__ = [
     "data",
     "embed",
     "encoders",
+    "estimate_memory",
     "evaluation",
     "functional",
     "graphs",

@@ -221,10 +221,14 @@ def train(
     if ready.recipe.patience > 0:
         watching.append(EarlyStop(ready.recipe.patience))
     written = [MetricsFile(run_folder / "metrics.jsonl")] if run_folder else []
-    watching += [*callbacks, *written, Progress(progress)]
+    bar = Progress(progress)
+    watching += [*callbacks, *written, bar]
     checkpoint = run_folder / "checkpoint.safetensors" if run_folder else None
     trainer = Trainer(ready.settings, device=ready.device, callbacks=watching, checkpoint=checkpoint)
-    return trainer.fit(ready.parts.objective, resume=resume)
+    try:
+        return trainer.fit(ready.parts.objective, resume=resume)
+    finally:
+        bar.close()
 
 
 def settings_of(recipe: Recipe) -> Settings:

@@ -119,9 +119,12 @@ class Progress:
             self._bar = tqdm(total=moment.epochs, initial=moment.epoch - 1, unit="epoch", file=sys.stderr, leave=False)
         self._bar.set_postfix(loss=f"{moment.record['loss']:.4g}", refresh=False)
         self._bar.update(1)
-        if moment.epoch == moment.epochs:
-            self._bar.close()
         return False
+
+    def close(self) -> None:
+        """Takes the bar away, however the run ended."""
+        if self._bar is not None:
+            self._bar.close()
 
 
 @dataclass
