@@ -39,12 +39,11 @@ def main() -> None:
     parser.add_argument("--fast", action="store_true", help="20,000 and 40,000 rows")
     arguments = parser.parse_args()
     from graphurl.memory import estimate_memory
-    from graphurl.recipes.maps import MAP
 
     for rows in [20_000, 40_000] if arguments.fast else arguments.rows:
         command = [sys.executable, "-c", CHILD, str(rows), str(arguments.columns), str(arguments.epochs)]
         words = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split(maxsplit=2)
-        peak, estimate = int(words[0]), estimate_memory(rows, arguments.columns, MAP)
+        peak, estimate = int(words[0]), estimate_memory(rows, arguments.columns)
         row = {
             "rows": rows, "peak_GB": round(peak / 1e9, 2), "estimate_GB": round(estimate / 1e9, 2),
             "estimate/peak": round(estimate / peak, 2), "seconds": float(words[1]), "timing": words[2].strip(),

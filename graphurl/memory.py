@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 
+from graphurl import registry
 from graphurl.data.samples import Samples
 from graphurl.errors import InputError
+from graphurl.recipes.maps import fitting
 from graphurl.recipes.recipe import Recipe
 
 #: Libraries, code and allocator, measured on an empty run.
@@ -28,7 +30,7 @@ def estimate_memory(
     Returns:
         Bytes, linear in the number of samples for a fixed batch.
     """
-    recipe = recipe or Recipe()
+    recipe = recipe or registry.resolve("recipes", fitting(num_rows))
     n, f, k = float(num_rows), float(num_features), recipe.n_neighbors
     rows = 4 * n * f * (1 if recipe.features == "none" else 2)
     knn = "knn" in recipe.graph or "knn" in recipe.message

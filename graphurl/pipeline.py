@@ -23,7 +23,7 @@ from graphurl.graphs.graph import Graph
 from graphurl.graphs.summary import warn_if_unusual
 from graphurl.memory import require_memory
 from graphurl.model import Model
-from graphurl.recipes.maps import enough_epochs
+from graphurl.recipes.maps import enough_epochs, fitting
 from graphurl.recipes.recipe import Recipe
 from graphurl.source import Loaded, Source, fingerprint
 from graphurl.training.callbacks import Callback, CollapseMonitor, EarlyStop, MetricsFile, Progress
@@ -244,11 +244,11 @@ def settings_of(recipe: Recipe) -> Settings:
 def default_recipe(samples: Samples, method: str | None) -> Recipe:
     """The recipe of a name, or the one that fits the data."""
     if method is None and samples.graph is None:
-        method = "map"
+        method = fitting(len(samples))
     elif method is None:
         method = "nodes" if samples.x is not None else "nodes-only"
     chosen: Recipe = registry.resolve("recipes", method)
-    return chosen.but(epochs=enough_epochs(len(samples))) if method in ("map", "map-table") else chosen
+    return chosen.but(epochs=enough_epochs(len(samples))) if method.startswith("map") else chosen
 
 
 def choose_device(name: str) -> torch.device:

@@ -34,6 +34,7 @@ PARTS: dict[str, dict[str, str]] = {
     },
     "recipes": {
         "map": "graphurl.recipes.maps:MAP",
+        "map-large": "graphurl.recipes.maps:MAP_LARGE",
         "map-table": "graphurl.recipes.maps:TABLE",
         "genurl-mnist": "graphurl.recipes.maps:GENURL_MNIST",
         "genurl-coil-20": "graphurl.recipes.maps:GENURL_COIL20",

@@ -14,6 +14,12 @@ MAP = Recipe(
     loss="kl", over="rows", nu_z="auto", normalised=False, negatives=20.0, batch_size=512, epochs=200, lr=4e-3,
 )  # fmt: skip
 
+#: From here on a batch holds too small a part of the rows to estimate a row's sum of similarities.
+LARGE = 20_000
+
+#: The default for many rows. A sum over pairs is estimated without bias by any batch; a normalised loss is not.
+MAP_LARGE = MAP.but(loss="bce", batch_size=1024)
+
 #: Free coordinates instead of a network: places only the rows it was fitted on.
 TABLE = MAP.but(encoder="table", init="pca", lr=0.1)
 
@@ -26,6 +32,11 @@ GENURL_MNIST = MAP.but(
 GENURL_COIL20 = MAP.but(
     loss="bce", features="none", hidden=512, sigma=20.0, nu_z=0.01, batch_size=256, lr=5e-4, scale_lr=True, epochs=300
 )
+
+
+def fitting(num_rows: int) -> str:
+    """Name of the map recipe for so many rows."""
+    return "map" if num_rows < LARGE else "map-large"
 
 
 def enough_epochs(num_rows: int) -> int:
