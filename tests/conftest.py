@@ -9,6 +9,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import importlib.util
+import signal
 from collections.abc import Iterator
 
 import hypothesis
@@ -17,6 +18,8 @@ import pytest
 import torch
 
 torch.set_num_threads(1)
+# A shell starts background jobs with Ctrl-C ignored, and children inherit that: the tests of an interrupt need it back.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 hypothesis.settings.register_profile("graphurl", deadline=None, max_examples=40, derandomize=True)
 hypothesis.settings.load_profile("graphurl")
 
