@@ -50,6 +50,7 @@ def main() -> None:
                 row = run(data, arguments.data_root, **settings, **quick)
                 print(json.dumps(row), flush=True)
                 file.write(json.dumps(row) + "\n")
+                file.flush()
 
 
 if __name__ == "__main__":

@@ -68,6 +68,7 @@ def main() -> None:
             row = accuracy(data, arguments.data_root, seeds, **{**settings, **quick})
             print(json.dumps(row), flush=True)
             file.write(json.dumps(row) + "\n")
+            file.flush()
 
 
 if __name__ == "__main__":
