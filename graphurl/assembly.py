@@ -116,6 +116,11 @@ def named_graphs(names: str, samples: Samples, x: Tensor | None, recipe: Recipe)
         if name == "knn":
             if x is None:
                 raise InputError("graph is 'knn' and the samples have no features: use graph='citation'")
+            if recipe.n_neighbors >= len(x):
+                raise InputError(
+                    f"n_neighbors is {recipe.n_neighbors} and a sample has {len(x) - 1} others: "
+                    f"give 1 to {len(x) - 1}, or more samples"
+                )
             graphs.append(knn(x, recipe.n_neighbors, metric=recipe.metric, seed=recipe.seed))
         elif name == "citation":
             if samples.graph is None:

@@ -16,6 +16,7 @@ from torch import nn
 from graphurl import registry
 from graphurl.assembly import Parts, assemble
 from graphurl.data import as_samples
+from graphurl.data.preparation import like_words
 from graphurl.data.samples import Samples
 from graphurl.embedding import Embedding, config_text, read_settings, write_text
 from graphurl.errors import InputError
@@ -28,6 +29,9 @@ from graphurl.recipes.recipe import Recipe
 from graphurl.source import Loaded, Source, fingerprint
 from graphurl.training.callbacks import Callback, CollapseMonitor, EarlyStop, MetricsFile, Progress
 from graphurl.training.trainer import Settings, Trained, Trainer
+
+#: Batches of at most so many samples are trained on one CPU thread.
+SMALL_BATCH = 1024
 
 
 def embed(
@@ -224,7 +228,9 @@ def train(
     bar = Progress(progress)
     watching += [*callbacks, *written, bar]
     checkpoint = run_folder / "checkpoint.safetensors" if run_folder else None
-    trainer = Trainer(ready.settings, device=ready.device, callbacks=watching, checkpoint=checkpoint)
+    # On small batches two threads gain little, and wait spinning when a core is busy elsewhere: 14 s became 160 s.
+    threads = 1 if 0 < ready.recipe.batch_size <= SMALL_BATCH else None
+    trainer = Trainer(ready.settings, device=ready.device, callbacks=watching, checkpoint=checkpoint, threads=threads)
     try:
         return trainer.fit(ready.parts.objective, resume=resume)
     finally:
@@ -248,6 +254,8 @@ def default_recipe(samples: Samples, method: str | None) -> Recipe:
     elif method is None:
         method = "nodes" if samples.x is not None else "nodes-only"
     chosen: Recipe = registry.resolve("recipes", method)
+    if chosen.features == "idf" and samples.x is not None and not like_words(samples.x):
+        chosen = chosen.but(features="standard")  # a column that is never 0 would weigh log(N / N) = 0
     return chosen.but(epochs=enough_epochs(len(samples))) if method.startswith("map") else chosen
 
 
@@ -269,5 +277,11 @@ def choose_device(name: str) -> torch.device:
 
 def peak_memory() -> float:
     """Largest memory of this process so far, in bytes."""
+    try:
+        # Not ru_maxrss where it can be had: that one remembers the size of the process that started this one.
+        with open("/proc/self/status", encoding="ascii") as file:
+            return next(float(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM"))
+    except (OSError, StopIteration):
+        pass
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return float(peak if sys.platform == "darwin" else peak * 1024)

@@ -116,6 +116,22 @@ def test_a_graph_in_pieces_works_with_a_warning() -> None:
     assert np.isfinite(result.z).all()
 
 
+def test_nodes_with_dense_features_are_not_weighed_to_nothing() -> None:
+    small = nodes()
+    dense = Samples("dense", rows(), small.graph, small.y)
+    result = embed(dense, dim=4)
+    assert result.recipe.features == "standard"
+    assert len(np.unique(result.z, axis=0)) > 40
+    assert embed(small, dim=4).recipe.features == "idf"
+    with pytest.raises(InputError, match="use features='standard'"):
+        embed(dense, features="idf")
+
+
+def test_fewer_rows_than_neighbours_names_the_setting() -> None:
+    with pytest.raises(InputError, match=r"^n_neighbors is 4 and a sample has 3 others: give 1 to 3"):
+        embed(rows(4))
+
+
 def test_two_samples_are_enough() -> None:
     result = embed(rows(2), n_neighbors=1)
     assert result.z.shape == (2, 2)

@@ -20,7 +20,7 @@ def _needing(found: list[Block], needs: str) -> list[Block]:
 
 def _run_commands(page: list[Block], folder: Path) -> None:
     for line in (line for block in page for line in commands(block)):
-        program, *arguments = shlex.split(line)
+        program, *arguments = shlex.split(line, comments=True)
         if program == "graphurl":
             run(["-m", "graphurl", *arguments], folder)
 

@@ -53,8 +53,13 @@ class Preparation:
             raise unknown("preparation of features", kind, KINDS)
         learnt: dict[str, Tensor] = {}
         if kind == "idf":
-            frequency = _columns(x).clamp_min(1)
-            learnt["factor"] = (x.shape[0] / frequency).log().float()
+            frequency = _columns(x)
+            if bool((frequency == len(x)).all()):
+                raise InputError(
+                    "features is 'idf' and no row has a zero, so every column weighs log(N / N) = 0: "
+                    "use features='standard' or 'l2', idf is for counts of words"
+                )
+            learnt["factor"] = (len(x) / frequency.clamp_min(1)).log().float()
         elif kind in ("standard", "scale"):
             mean, deviation = _moments(x)
             learnt["offset"] = mean
@@ -78,6 +83,14 @@ class Preparation:
             return _unit_rows(x, factor)
         x = x.to_dense() if x.layout != torch.strided else x
         return (x - self.tensors["offset"].to(x)) * self.tensors["factor"].to(x)
+
+
+def like_words(x: Tensor) -> bool:
+    """Says whether rows look like counts of words, which idf is for: none negative, at least half of them 0."""
+    values = x if x.layout == torch.strided else x.values()
+    if values.numel() and float(values.amin()) < 0:
+        return False
+    return 2 * int(values.count_nonzero()) <= x.shape[0] * x.shape[1]
 
 
 def _columns(x: Tensor) -> Tensor:

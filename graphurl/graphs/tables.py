@@ -122,7 +122,7 @@ def _from_columns(
             if end not in place:
                 where = places[i] if places else f"row {i}"
                 raise InputError(
-                    f"{where}: node {end!r} is not among the {len(ids)} nodes given: add it to nodes="
+                    f"{where}: node {end!r} is not among the {len(ids)} nodes given: add it to them, or drop the edge"
                 )
     values = {kind: columns[kind] for kind in COLUMNS[2:] if kind in columns}
     rows, cols = [place[name] for name in sources], [place[name] for name in targets]

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +16,13 @@ from graphurl.errors import InputError, RunError, unknown
 from graphurl.relations.objective import Objective
 from graphurl.training.callbacks import Callback, Moment
 from graphurl.training.checkpoint import load_checkpoint, save_checkpoint
+from graphurl.training.process import (
+    at_most_threads,
+    deferred_interrupt,
+    private_randomness,
+    randomness,
+    restore_randomness,
+)
 from graphurl.training.schedule import OPTIMISERS, Schedule, optimiser
 
 PRECISIONS = ("float32", "bfloat16")
@@ -104,6 +108,7 @@ class Trainer:
         device: Where to.
         callbacks: Called at the end of each epoch; True ends the run.
         checkpoint: File to write checkpoints to, and to resume from.
+        threads: Most CPU threads to train with; absent means as many as torch is set to.
     """
 
     def __init__(
@@ -113,12 +118,14 @@ class Trainer:
         device: torch.device | str = "cpu",
         callbacks: Sequence[Callback] = (),
         checkpoint: Path | None = None,
+        threads: int | None = None,
     ) -> None:
         """Only stores."""
         self.settings = settings
         self.device = torch.device(device)
         self.callbacks = list(callbacks)
         self.checkpoint = checkpoint
+        self.threads = threads
 
     def fit(self, objective: Objective, *, resume: bool = False) -> Trained:
         """Trains an objective in place.
@@ -134,7 +141,7 @@ class Trainer:
             History and status. After an interrupt (Ctrl-C) the objective holds the model so far.
         """
         try:
-            with private_randomness(self.settings.seed, self.device):
+            with private_randomness(self.settings.seed, self.device), at_most_threads(self.threads):
                 return self._fit(objective.to(self.device), resume)
         finally:
             objective.eval()
@@ -246,52 +253,3 @@ class Trainer:
         kept = f"; the last good checkpoint is {self.checkpoint}" if there else ""
         epoch, batch = step // objective.steps + 1, step % objective.steps + 1
         return f"{event} in epoch {epoch}, batch {batch}: {cause}{kept}"
-
-
-@contextmanager
-def deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Turns Ctrl-C into a question that the loop asks between two steps, so that no step is cut in half.
-
-    A second Ctrl-C interrupts at once. Outside the main thread Python delivers no signals, and a process in the
-    background ignores them on purpose; nothing is changed there.
-    """
-    seen = threading.Event()
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-        yield seen.is_set
-        return
-    before = signal.getsignal(signal.SIGINT)
-    before = signal.default_int_handler if before is None else before
-
-    def note(number: int, frame: object) -> None:
-        seen.set()
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield seen.is_set
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
-def private_randomness(seed: int, device: torch.device) -> Iterator[None]:
-    """Seeds the global generators for a while and puts them back afterwards."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        yield
-
-
-def randomness(generator: torch.Generator, device: torch.device) -> dict[str, Tensor]:
-    """The states of all generators that a run draws from."""
-    states = {"draw": generator.get_state(), "global": torch.get_rng_state()}
-    if device.type == "cuda":
-        states["cuda"] = torch.cuda.get_rng_state(device)
-    return states
-
-
-def restore_randomness(states: dict[str, Tensor], generator: torch.Generator, device: torch.device) -> None:
-    """Puts the states of `randomness` back."""
-    generator.set_state(states["draw"])
-    torch.set_rng_state(states["global"])
-    if device.type == "cuda" and "cuda" in states:
-        torch.cuda.set_rng_state(states["cuda"], device)

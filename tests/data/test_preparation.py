@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from graphurl.data.preparation import KINDS, Preparation
+from graphurl.data.preparation import KINDS, Preparation, like_words
 from graphurl.errors import InputError
 
 
@@ -113,3 +113,18 @@ def test_inputs_and_global_randomness_are_untouched(kind: str, rng_untouched: No
         Preparation.fit(kind, rows).apply(rows)
     assert torch.equal(x, words())
     assert torch.equal(sparse.to_dense(), words())
+
+
+def test_words_are_told_from_other_numbers() -> None:
+    counts = torch.eye(4) * 3
+    assert like_words(counts)
+    assert like_words(counts.to_sparse_csr())
+    assert not like_words(-counts)
+    assert not like_words((-counts).to_sparse_csr())
+    assert not like_words(counts + 1)
+    assert like_words(torch.zeros(3, 2).to_sparse_csr())
+
+
+def test_idf_of_rows_without_a_zero_is_refused() -> None:
+    with pytest.raises(InputError, match="no row has a zero, so every column weighs"):
+        Preparation.fit("idf", words() + 1)

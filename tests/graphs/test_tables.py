@@ -139,7 +139,7 @@ def test_bad_frames_are_refused(columns: dict[str, list[object]], message: str) 
 
 
 def test_a_node_missing_from_a_frame_is_named() -> None:
-    with pytest.raises(InputError, match=r"^row 1: node 'd' is not among the 2 nodes given"):
+    with pytest.raises(InputError, match=r"^row 1: node 'd' is not among the 2 nodes given: add it to them, or drop"):
         from_frame({"source": ["a", "d"], "target": ["b", "a"]}, nodes=["a", "b"])
 
 
