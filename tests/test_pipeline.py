@@ -263,7 +263,7 @@ def test_start_from_principal_coordinates() -> None:
 
 
 WRONG: list[tuple[Any, dict[str, Any], str]] = [
-    (lambda: rows(), {"n_neighbors": 50}, "k is 50 for 50 rows"),
+    (lambda: rows(), {"n_neighbors": 50}, "n_neighbors is 50 and a sample has 49 others"),
     (lambda: rows(1), {}, "at least two"),
     (lambda: torch.ones(9, 3), {}, "constant"),
     (lambda: rows().masked_fill(torch.eye(50, 6) > 0, torch.nan), {}, "row 0, column 0"),
