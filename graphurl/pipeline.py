@@ -254,6 +254,8 @@ def default_recipe(samples: Samples, method: str | None) -> Recipe:
     elif method is None:
         method = "nodes" if samples.x is not None else "nodes-only"
     chosen: Recipe = registry.resolve("recipes", method)
+    if chosen.encoder == "linear" and samples.x is not None and samples.x.shape[1] < chosen.dim:
+        chosen = chosen.but(dim=samples.x.shape[1])  # a linear map has no more directions than it has features
     if chosen.features == "idf" and samples.x is not None and not like_words(samples.x):
         chosen = chosen.but(features="standard")  # a column that is never 0 would weigh log(N / N) = 0
     return chosen.but(epochs=enough_epochs(len(samples))) if method.startswith("map") else chosen

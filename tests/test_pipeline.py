@@ -127,6 +127,11 @@ def test_nodes_with_dense_features_are_not_weighed_to_nothing() -> None:
         embed(dense, features="idf")
 
 
+def test_the_default_dimension_is_at_most_the_number_of_features() -> None:
+    assert embed(nodes()).z.shape[1] == 15
+    assert embed(nodes(), dim=3).z.shape[1] == 3
+
+
 def test_fewer_rows_than_neighbours_names_the_setting() -> None:
     with pytest.raises(InputError, match=r"^n_neighbors is 4 and a sample has 3 others: give 1 to 3"):
         embed(rows(4))
