@@ -175,8 +175,6 @@ def message_edges(samples: Samples, x: Tensor, recipe: Recipe) -> tuple[Tensor, 
 def build_draw(graph: Graph, feed: Feed, recipe: Recipe) -> Draw:
     """All pairs at once where asked for and possible, else sampled edges and far pairs."""
     far = far_weight(graph, recipe)
-    if recipe.batch_size < 0:
-        raise InputError(f"batch_size is {recipe.batch_size}: give 0 (all samples at once) or at least 4")
     if recipe.batch_size == 0 and graph.num_nodes > FULL_BATCH:
         raise InputError(
             f"batch_size is 0 and there are {graph.num_nodes} samples: "

@@ -192,7 +192,7 @@ def facts(ready: Prepared) -> dict[str, Any]:
         **{f"{key}_z": float(value) for key, value in similarity.items()},
         "parameters": sum(w.numel() for w in ready.parts.objective.encoder.parameters()),
         "device": str(ready.device),
-        "threads": torch.get_num_threads(),
+        "threads": training_threads(ready.recipe) or torch.get_num_threads(),
     }
 
 
@@ -228,13 +228,20 @@ def train(
     bar = Progress(progress)
     watching += [*callbacks, *written, bar]
     checkpoint = run_folder / "checkpoint.safetensors" if run_folder else None
-    # On small batches two threads gain little, and wait spinning when a core is busy elsewhere: 14 s became 160 s.
-    threads = 1 if 0 < ready.recipe.batch_size <= SMALL_BATCH else None
+    threads = training_threads(ready.recipe)
     trainer = Trainer(ready.settings, device=ready.device, callbacks=watching, checkpoint=checkpoint, threads=threads)
     try:
         return trainer.fit(ready.parts.objective, resume=resume)
     finally:
         bar.close()
+
+
+def training_threads(recipe: Recipe) -> int | None:
+    """How many CPU threads a run trains with at most; None is as many as torch is set to.
+
+    On small batches two threads gain little, and wait spinning when a core is busy elsewhere: 14 s became 160 s.
+    """
+    return 1 if 0 < recipe.batch_size <= SMALL_BATCH else None
 
 
 def settings_of(recipe: Recipe) -> Settings:
