@@ -23,20 +23,24 @@ _NAMES = {
     "Embedding": "graphurl.embedding:Embedding",
     "Embedder": "graphurl.estimators.embedder:Embedder",
     "NodeEmbedder": "graphurl.estimators.nodes:NodeEmbedder",
+    "ImageEmbedder": "graphurl.estimators.images:ImageEmbedder",
     "Graph": "graphurl.graphs.graph:Graph",
     "estimate_memory": "graphurl.memory:estimate_memory",
     "Similarity": "graphurl.similarity:Similarity",
 }
 _FOLDERS = (
-    "data", "encoders", "evaluation", "functional", "graphs", "losses", "plots", "recipes", "relations", "training",
+    "augment", "data", "encoders", "evaluation", "functional", "graphs", "losses", "plots", "recipes", "relations",
+    "terms", "training",
 )  # fmt: skip
 
 __all__ = [
     "Embedder",
     "Embedding",
     "Graph",
+    "ImageEmbedder",
     "NodeEmbedder",
     "Similarity",
+    "augment",
     "data",
     "embed",
     "encoders",
@@ -48,6 +52,7 @@ __all__ = [
     "plots",
     "recipes",
     "relations",
+    "terms",
     "training",
 ]
 

@@ -17,7 +17,7 @@ from graphurl import __version__
 from graphurl.errors import InputError
 from graphurl.graphs.graph import Graph
 from graphurl.model import Model
-from graphurl.recipes.recipe import Recipe
+from graphurl.recipes import Choices, PictureRecipe, Recipe, recipe_of
 
 if TYPE_CHECKING:
     from graphurl.data.samples import Samples
@@ -42,7 +42,7 @@ class Embedding:
     """
 
     z: np.ndarray
-    recipe: Recipe
+    recipe: Choices
     samples: Samples | None
     model: Model
     graph: Graph | None = None
@@ -65,6 +65,9 @@ class Embedding:
         from graphurl.assembly import message_edges
         from graphurl.data import as_samples
 
+        if isinstance(self.recipe, PictureRecipe):
+            return self._transform_pictures(x)
+        assert isinstance(self.recipe, Recipe)
         samples = _aligned(as_samples(x, trainable=False), self.model.about.get("feature_names") or ())
         if graph is not None:
             samples = _with_graph(samples, graph)
@@ -75,6 +78,14 @@ class Embedding:
             return model.transform(rows).numpy()
         prepared = rows if model.preparation is None else model.preparation.apply(rows)
         return model.transform(rows, *message_edges(samples, prepared, self.recipe)).numpy()
+
+    def _transform_pictures(self, x: Any) -> np.ndarray:
+        """Embeds new pictures: a folder, an array, samples."""
+        from graphurl.source import load
+
+        images = load(x, pictures=True, trainable=False).samples.images
+        assert images is not None
+        return self.model.transform_pictures(images).numpy()
 
     def report(self, *, metrics: list[str] | None = None, seed: int = 0) -> Report:
         """Every metric that the data allow: neighbourhoods kept, and labels where they exist."""
@@ -126,7 +137,7 @@ def protocol(task: str) -> dict[str, dict[str, Any]]:
     return {"linear_probe": {"standardise": True}} if task == "dr" else {"knn_accuracy": {"metric": "cosine"}}
 
 
-def config_text(recipe: Recipe, source: Mapping[str, Any]) -> str:
+def config_text(recipe: Choices, source: Mapping[str, Any]) -> str:
     """The resolved settings as YAML; fed back they reproduce the run."""
     import yaml
 
@@ -135,10 +146,10 @@ def config_text(recipe: Recipe, source: Mapping[str, Any]) -> str:
     return f"# graphurl {__version__}: graphurl embed --config THIS_FILE repeats the run\n{text}"
 
 
-def read_config(path: Path) -> tuple[Recipe, dict[str, Any]]:
-    """Recipe and source of a configuration file; settings that it leaves out keep `Recipe`'s defaults."""
+def read_config(path: Path) -> tuple[Choices, dict[str, Any]]:
+    """Recipe and source of a configuration file; settings that it leaves out keep the recipe's defaults."""
     settings, source = read_settings(path)
-    return Recipe.from_dict(settings), source
+    return recipe_of(settings), source
 
 
 def read_settings(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:

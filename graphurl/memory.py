@@ -7,8 +7,8 @@ import os
 from graphurl import registry
 from graphurl.data.samples import Samples
 from graphurl.errors import InputError
+from graphurl.recipes import Choices, PictureRecipe, Recipe
 from graphurl.recipes.maps import fitting
-from graphurl.recipes.recipe import Recipe
 
 #: Libraries, code and allocator, measured on an empty run.
 BASE = 0.45e9
@@ -59,11 +59,35 @@ def available_memory() -> int | None:
             return None
 
 
-def require_memory(samples: Samples, recipe: Recipe) -> int:
+def estimate_memory_of_views(num_pictures: int, recipe: PictureRecipe, *, side: int = 32) -> int:
+    """Peak memory of a run on pictures, without the weights of the encoder: a rough figure.
+
+    Args:
+        num_pictures: Number of pictures.
+        recipe: The choices.
+        side: Height and width of a view.
+
+    Returns:
+        Bytes. Pictures are decoded when they are needed and do not count.
+    """
+    batch = min(recipe.batch_size or num_pictures, num_pictures)
+    rows = batch * (recipe.num_views + 1)
+    # A small network keeps about 60 numbers a pixel for the backward pass.
+    activations = rows * side * side * 4 * 60
+    bank = 4 * recipe.dim * num_pictures * 2 if recipe.relation == "bank" else 0
+    return int(BASE + activations + bank + min(rows * rows, BLOCK) * 4 * 14)
+
+
+def require_memory(samples: Samples, recipe: Choices) -> int:
     """Refuses a run that cannot fit, with the number; returns the estimate."""
-    features = 0 if samples.x is None else samples.x.shape[1]
-    edges = None if samples.graph is None else samples.graph.num_edges
-    need = estimate_memory(len(samples), features, recipe, num_edges=edges)
+    if isinstance(recipe, PictureRecipe):
+        side = recipe.side if recipe.side != "auto" else min(64, max((samples.shape or (1, 64, 64))[1:]))
+        need = estimate_memory_of_views(len(samples), recipe, side=int(side))
+    else:
+        assert isinstance(recipe, Recipe)
+        features = 0 if samples.x is None else samples.x.shape[1]
+        edges = None if samples.graph is None else samples.graph.num_edges
+        need = estimate_memory(len(samples), features, recipe, num_edges=edges)
     free = available_memory()
     if free is not None and need > free:
         raise InputError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,15 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
-from torch import Tensor
+from torch import Tensor, nn
 
 from graphurl import registry
+from graphurl.data.pixels import Gallery, Pixels
 from graphurl.data.preparation import Preparation
+from graphurl.data.stacks import Images, Stack
 from graphurl.encoders.base import Encoder, Inputs
+from graphurl.encoders.foreign import Named
+from graphurl.encoders.heads import build_head
 from graphurl.errors import InputError
 from graphurl.functional.sparse import take_rows
 
@@ -33,38 +37,49 @@ class Model:
     Attributes:
         name: Registry name of the encoder; "custom" for a module of the user's own.
         encoder: The trained encoder.
-        preparation: What is done to feature rows first.
+        preparation: What is done to feature rows or pictures first.
         about: Plain values worth keeping beside the weights: recipe, feature names.
+        head: What is put on the encoder for good; absent means its features are the embedding.
     """
 
     name: str
     encoder: Encoder
-    preparation: Preparation | None
+    preparation: Preparation | Pixels | None
     about: Mapping[str, Any] = field(default_factory=dict)
+    head: nn.Module | None = None
 
     @property
     def inductive(self) -> bool:
         """Whether new rows can be placed."""
         return self.encoder.inductive
 
-    def place(self, inputs: Inputs) -> Tensor:
+    def place(self, inputs: Inputs | Iterable[Inputs]) -> Tensor:
         """Embeds prepared inputs in evaluation mode, row chunks at a time, without gradient."""
-        training = self.encoder.training
-        self.encoder.eval()
         device = next((w.device for w in self.encoder.parameters()), torch.device("cpu"))
+        parts = nn.ModuleList([self.encoder, self.head or nn.Identity()])
+        training = [part.training for part in parts]
+        parts.eval()
+
+        def rows(read: Inputs) -> Tensor:
+            z: Tensor = parts[1](self.encoder(_moved(read, device)).z.float())
+            return z.cpu()
+
         try:
             with torch.no_grad():
-                if inputs.edge_index is not None:
-                    moved = [None if t is None else t.to(device) for t in vars(inputs).values()]
-                    whole: Tensor = self.encoder(Inputs(*moved)).z.float().cpu()  # type: ignore[arg-type]
-                    return whole
-                blocks = [
-                    self.encoder(Inputs(_rows(inputs.x, start).to(device))).z.float().cpu()
-                    for start in range(0, inputs.x.shape[0], CHUNK)
-                ]
-                return torch.cat(blocks)
+                if isinstance(inputs, Inputs) and inputs.edge_index is not None:
+                    return rows(inputs)
+                pieces = _pieces(inputs) if isinstance(inputs, Inputs) else inputs
+                return torch.cat([rows(piece) for piece in pieces])
         finally:
-            self.encoder.train(training)
+            for part, before in zip(parts, training, strict=True):
+                part.train(before)
+
+    def transform_pictures(self, pictures: Images | Tensor) -> Tensor:
+        """Embeds raw pictures, n×C×H×W or a stack of them: whole, without any augmentation."""
+        if not isinstance(self.preparation, Pixels):
+            raise InputError(f"the encoder {self.name!r} was trained on rows of numbers: hand over rows, not pictures")
+        images = Stack(pictures) if isinstance(pictures, Tensor) else pictures
+        return self.place(Gallery(images, self.preparation))
 
     def transform(
         self, x: Tensor, edge_index: Tensor | None = None, edge_weight: Tensor | None = None
@@ -80,6 +95,8 @@ class Model:
                 f"the encoder {self.name!r} reads a graph and got rows only: hand over edges as well, "
                 "or train with encoder='mlp'"
             )
+        if isinstance(self.preparation, Pixels):
+            raise InputError(f"the encoder {self.name!r} was trained on pictures: hand over pictures, not rows")
         prepared = x if self.preparation is None else self.preparation.apply(x)
         if self.encoder.needs != "graph":
             return self.place(Inputs(prepared))
@@ -90,14 +107,15 @@ class Model:
         tensors = {f"encoder.{k}": v.detach().cpu().contiguous() for k, v in self.encoder.state_dict().items()}
         if self.preparation is not None:
             tensors.update({f"preparation.{k}": v.contiguous() for k, v in self.preparation.tensors.items()})
+        if self.head is not None:
+            tensors.update({f"head.{k}": v.detach().cpu().contiguous() for k, v in self.head.state_dict().items()})
         description = {
             "format": "graphurl-model",
             "format_version": VERSION,
             "encoder": self.name,
             "config": dict(self.encoder.config()),
-            "preparation": None
-            if self.preparation is None
-            else {"kind": self.preparation.kind, "num_features": self.preparation.num_features},
+            "preparation": None if self.preparation is None else self.preparation.config(),
+            "head": None if self.head is None else dict(self.head.config()),  # type: ignore[operator]
             "about": dict(self.about),
         }
         weights = to_bytes({k: v.clone() for k, v in tensors.items()}, metadata={"format": "graphurl-model"})
@@ -147,13 +165,28 @@ class Model:
                 "the model holds a module of your own: rebuild it and load model.safetensors into it"
             )
         with torch.random.fork_rng(devices=[]):  # layers draw starting weights, which are replaced at once
-            encoder = registry.resolve("encoders", name)(**description["config"])
+            kind = Named if ":" in name else registry.resolve("encoders", name)
+            encoder = kind(**description["config"])
         encoder.load_state_dict(_under("encoder.", tensors))
-        preparation = None
-        if description["preparation"] is not None:
-            preparation = Preparation(**description["preparation"], tensors=_under("preparation.", tensors))
+        head = None
+        if description.get("head") is not None:
+            head = build_head(**description["head"])
+            head.load_state_dict(_under("head.", tensors))
+            head.eval()
         encoder.eval()
-        return cls(name, encoder, preparation, description["about"])
+        preparation = _preparation(description["preparation"], _under("preparation.", tensors))
+        return cls(name, encoder, preparation, description["about"], head)
+
+
+def _preparation(
+    values: Mapping[str, Any] | None, tensors: dict[str, Tensor]
+) -> Preparation | Pixels | None:
+    """The preparation of a description."""
+    if values is None:
+        return None
+    if values["kind"] == "pixels":
+        return Pixels(values["side"], values["channels"], tensors)
+    return Preparation(**values, tensors=tensors)
 
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -161,6 +194,17 @@ def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
 
 
-def _rows(x: Tensor, start: int) -> Tensor:
-    """A chunk of rows, dense; row numbers (of a table) are taken as they are."""
-    return take_rows(x, torch.arange(start, min(start + CHUNK, x.shape[0])))
+def _pieces(inputs: Inputs) -> Iterable[Inputs]:
+    """Chunks of rows, dense; row numbers (of a table) are taken as they are."""
+    rows = inputs.x.shape[0]
+    for start in range(0, rows, CHUNK):
+        yield Inputs(take_rows(inputs.x, torch.arange(start, min(start + CHUNK, rows))))
+
+
+def _moved(inputs: Inputs, device: torch.device) -> Inputs:
+    """The same inputs on another device."""
+
+    def move(tensor: Tensor | None) -> Tensor | None:
+        return None if tensor is None else tensor.to(device)
+
+    return Inputs(inputs.x.to(device), move(inputs.edge_index), move(inputs.edge_weight), move(inputs.seeds))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +13,19 @@ from torch import nn
 
 from graphurl import registry
 from graphurl.assembly import Parts, assemble
-from graphurl.data import as_samples
 from graphurl.data.preparation import like_words
 from graphurl.data.samples import Samples
 from graphurl.embedding import Embedding, config_text, read_settings, write_text
 from graphurl.errors import InputError
 from graphurl.graphs.graph import Graph
 from graphurl.graphs.summary import warn_if_unusual
+from graphurl.machine import choose_device, fastest_precision, peak_memory
 from graphurl.memory import require_memory
 from graphurl.model import Model
+from graphurl.recipes import Choices, PictureRecipe, Recipe, recipe_of
 from graphurl.recipes.maps import enough_epochs, fitting
-from graphurl.recipes.recipe import Recipe
-from graphurl.source import Loaded, Source, fingerprint
+from graphurl.source import fingerprint, load
+from graphurl.terms.context import Builder
 from graphurl.training.callbacks import Callback, CollapseMonitor, EarlyStop, MetricsFile, Progress
 from graphurl.training.trainer import Settings, Trained, Trainer
 
@@ -38,9 +37,10 @@ def embed(
     source: Any = "digits",
     *,
     method: str | None = None,
-    recipe: Recipe | None = None,
+    recipe: Choices | None = None,
     graph: Graph | None = None,
     encoder: nn.Module | str | None = None,
+    add: str | Sequence[str | Builder] = (),
     device: str = "auto",
     data_root: str | Path | None = None,
     callbacks: Sequence[Callback] = (),
@@ -58,7 +58,8 @@ def embed(
         method: Name of a recipe; absent means map for rows and nodes for graphs.
         recipe: A recipe of your own.
         graph: A similarity graph of your own, in place of the recipe's.
-        encoder: Name of an encoder, or any module that maps rows to embeddings.
+        encoder: Name of an encoder, or any module that maps rows (or pictures) to embeddings.
+        add: Terms beside the method's own, for pictures: names, or functions of a `terms.Context`.
         device: auto, cpu, cuda or mps.
         data_root: Folder with data sets.
         callbacks: Called at the end of each epoch; True ends the run.
@@ -72,7 +73,7 @@ def embed(
         The embedding.
     """
     ready = prepare(
-        source, method=method, recipe=recipe, graph=graph, encoder=encoder, device=device,
+        source, method=method, recipe=recipe, graph=graph, encoder=encoder, add=add, device=device,
         data_root=data_root, **settings,
     )  # fmt: skip
     return fit(
@@ -96,7 +97,7 @@ class Prepared:
     """
 
     samples: Samples
-    recipe: Recipe
+    recipe: Choices
     parts: Parts
     settings: Settings
     device: torch.device
@@ -108,38 +109,41 @@ def prepare(
     source: Any = "digits",
     *,
     method: str | None = None,
-    recipe: Recipe | None = None,
+    recipe: Choices | None = None,
     graph: Graph | None = None,
     encoder: nn.Module | str | None = None,
+    add: str | Sequence[str | Builder] = (),
     device: str = "auto",
     data_root: str | Path | None = None,
     **settings: Any,
 ) -> Prepared:
     """Loads, checks and assembles everything that a run needs; the arguments are those of `embed`."""
     place = choose_device(device)
-    loaded = load(source, data_root)
-    samples = loaded.samples
+    asked = recipe if recipe is not None or method is None else registry.resolve("recipes", method)
     if isinstance(encoder, str):
         settings["encoder"], encoder = encoder, None
+    names, builders = additions(add)
+    if names:
+        settings["add"] = names
+    side = asked.but(**settings).side if isinstance(asked, PictureRecipe) else None
+    loaded = load(source, data_root, pictures=isinstance(asked, PictureRecipe), side=side)
+    samples = loaded.samples
     chosen = (recipe if recipe is not None else default_recipe(samples, method)).but(**settings)
     require_memory(samples, chosen)
     began = time.perf_counter()
-    parts = assemble(samples, chosen, graph=loaded.graph if graph is None else graph, encoder=encoder)
+    given = loaded.graph if graph is None else graph
+    # What the machine decides is not written into the recipe: a run may be repeated elsewhere.
+    run = chosen.but(precision=fastest_precision(place)) if chosen.precision == "auto" else chosen
+    parts = assemble(samples, run, graph=given, encoder=encoder, add=builders, device=place)
     timing = {"load": loaded.seconds, "graph": time.perf_counter() - began}
-    return Prepared(samples, chosen, parts, settings_of(chosen), place, loaded.record, timing)
+    return Prepared(samples, chosen, parts, settings_of(run), place, loaded.record, timing)
 
 
-def load(source: Any, root: str | Path | None = None) -> Loaded:
-    """Data of any kind that `embed` takes, with a record of where they come from."""
-    began = time.perf_counter()
-    if isinstance(source, str | Path):
-        source = Source.of(source)
-    if isinstance(source, Source):
-        source = source.load(root)
-    if isinstance(source, Loaded):
-        return replace(source, samples=as_samples(source.samples))
-    samples = as_samples(source, root=root)
-    return Loaded(samples, None, {"name": samples.name}, time.perf_counter() - began)
+def additions(add: str | Sequence[str | Builder]) -> tuple[str, list[Builder]]:
+    """Names of terms, joined by +, and the terms that are functions of the user's own."""
+    listed = [add] if isinstance(add, str) else list(add)
+    names = [item for item in listed if isinstance(item, str) and item not in ("", "none")]
+    return "+".join(names), [item for item in listed if not isinstance(item, str)]
 
 
 def fit(
@@ -154,7 +158,8 @@ def fit(
     """Trains what was prepared; the arguments are those of `embed`."""
     began = time.perf_counter()
     parts, samples = ready.parts, ready.samples
-    warn_if_unusual(parts.graph)
+    if parts.graph is not None:
+        warn_if_unusual(parts.graph)
     if run_folder is not None:
         origin = {**ready.origin, "sha256": ready.origin.get("sha256") or fingerprint(samples)}
         if resume and (run_folder / "config.yaml").is_file():
@@ -168,6 +173,7 @@ def fit(
     model = Model(
         parts.encoder_name, parts.objective.encoder.cpu(), parts.preparation,
         about={"task": ready.recipe.task, "feature_names": list(samples.feature_names or ())},
+        head=None if parts.head is None else parts.head.cpu(),
     )  # fmt: skip
     z = model.place(parts.everything).numpy()
     timing = {
@@ -192,15 +198,16 @@ def facts(ready: Prepared) -> dict[str, Any]:
         **{f"{key}_z": float(value) for key, value in similarity.items()},
         "parameters": sum(w.numel() for w in ready.parts.objective.encoder.parameters()),
         "device": str(ready.device),
+        "precision": ready.settings.precision,
         "threads": training_threads(ready.recipe) or torch.get_num_threads(),
     }
 
 
-def check_same(folder: Path, recipe: Recipe, record: Mapping[str, Any]) -> None:
+def check_same(folder: Path, recipe: Choices, record: Mapping[str, Any]) -> None:
     """Refuses to go on with a run under other settings or other data, naming what differs."""
     settings, source = read_settings(folder / "config.yaml")
-    before, now = Recipe.from_dict(settings).to_dict(), recipe.to_dict()
-    differing = [f"{key} (was {before[key]}, now {now[key]})" for key in now if before[key] != now[key]]
+    before, now = recipe_of(settings).to_dict(), recipe.to_dict()
+    differing = [f"{key} (was {before.get(key)}, now {now[key]})" for key in now if before.get(key) != now[key]]
     # A file may have moved; what it holds has to be the same.
     if source.get("sha256") != record.get("sha256"):
         differing.append(f"the data (was {source.get('name')}, now {record.get('name')})")
@@ -221,7 +228,7 @@ def train(
     resume: bool,
 ) -> Trained:
     """Runs the trainer with the callbacks that every run has."""
-    watching: list[Callback] = [CollapseMonitor(fail=fail_on_collapse)]
+    watching: list[Callback] = [CollapseMonitor(fail=fail_on_collapse, directions=ready.recipe.metric_z == "cosine")]
     if ready.recipe.patience > 0:
         watching.append(EarlyStop(ready.recipe.patience))
     written = [MetricsFile(run_folder / "metrics.jsonl")] if run_folder else []
@@ -236,61 +243,38 @@ def train(
         bar.close()
 
 
-def training_threads(recipe: Recipe) -> int | None:
+def training_threads(recipe: Choices) -> int | None:
     """How many CPU threads a run trains with at most; None is as many as torch is set to.
 
     On small batches two threads gain little, and wait spinning when a core is busy elsewhere: 14 s became 160 s.
     """
-    return 1 if 0 < recipe.batch_size <= SMALL_BATCH else None
+    small = isinstance(recipe, Recipe) and 0 < recipe.batch_size <= SMALL_BATCH
+    return 1 if small else None
 
 
-def settings_of(recipe: Recipe) -> Settings:
+def settings_of(recipe: Choices) -> Settings:
     """The recipe's part that the trainer reads."""
     return Settings(
         epochs=recipe.epochs, lr=recipe.lr, batch=recipe.batch_size or 256, scale_lr=recipe.scale_lr,
         optimiser=recipe.optimiser, weight_decay=recipe.weight_decay, momentum=recipe.momentum,
         schedule=recipe.schedule, warmup=recipe.warmup, clip=recipe.clip, precision=recipe.precision,
-        compile=recipe.compile, seed=recipe.seed,
+        compile=recipe.compile, seed=recipe.seed, rounds=getattr(recipe, "rounds", 1),
     )  # fmt: skip
 
 
-def default_recipe(samples: Samples, method: str | None) -> Recipe:
+def default_recipe(samples: Samples, method: str | None) -> Choices:
     """The recipe of a name, or the one that fits the data."""
-    if method is None and samples.graph is None:
+    if method is None and samples.images is not None:
+        method = "simclr"
+    elif method is None and samples.graph is None:
         method = fitting(len(samples))
     elif method is None:
         method = "nodes" if samples.x is not None else "nodes-only"
-    chosen: Recipe = registry.resolve("recipes", method)
+    chosen: Choices = registry.resolve("recipes", method)
+    if not isinstance(chosen, Recipe):
+        return chosen
     if chosen.encoder == "linear" and samples.x is not None and samples.x.shape[1] < chosen.dim:
         chosen = chosen.but(dim=samples.x.shape[1])  # a linear map has no more directions than it has features
     if chosen.features == "idf" and samples.x is not None and not like_words(samples.x):
         chosen = chosen.but(features="standard")  # a column that is never 0 would weigh log(N / N) = 0
     return chosen.but(epochs=enough_epochs(len(samples))) if method.startswith("map") else chosen
-
-
-def choose_device(name: str) -> torch.device:
-    """The device of a name; auto takes the fastest there is."""
-    if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise InputError(f"device is {name!r}: give auto, cpu, cuda or mps") from None
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not available.get(device.type, False):
-        raise InputError(f"device is {name!r} and this machine has none: use auto or cpu")
-    return device
-
-
-def peak_memory() -> float:
-    """Largest memory of this process so far, in bytes."""
-    try:
-        # Not ru_maxrss where it can be had: that one remembers the size of the process that started this one.
-        with open("/proc/self/status", encoding="ascii") as file:
-            return next(float(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM"))
-    except (OSError, StopIteration):
-        pass
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return float(peak if sys.platform == "darwin" else peak * 1024)

@@ -19,6 +19,9 @@ PARTS: dict[str, dict[str, str]] = {
         "bce": "graphurl.losses.bce:BCE",
         "gkl": "graphurl.losses.gkl:GKL",
         "infonce": "graphurl.losses.infonce:InfoNCE",
+        "alignment": "graphurl.losses.alignment:Alignment",
+        "enhancement": "graphurl.losses.cosine:DistanceEnhancement",
+        "correlation": "graphurl.losses.cosine:CrossCorrelation",
     },
     "encoders": {
         "table": "graphurl.encoders.table:Table",
@@ -27,10 +30,50 @@ PARTS: dict[str, dict[str, str]] = {
         "sage": "graphurl.encoders.gcn:SAGE",
         "gat": "graphurl.encoders.gcn:GAT",
         "linear": "graphurl.encoders.sgc:PropagatedLinear",
+        "convnet": "graphurl.encoders.convnet:ConvNet",
+        "resnet18": "graphurl.encoders.resnet:ResNet18",
+        "resnet50": "graphurl.encoders.resnet:ResNet50",
+        "mobilenet": "graphurl.encoders.mobilenet:MobileNetV2",
+        "shufflenet": "graphurl.encoders.shufflenet:ShuffleNetV1",
     },
     "graphs": {
         "knn": "graphurl.graphs.constructors:knn",
         "citation": "graphurl.graphs.constructors:citation",
+    },
+    "heads": {
+        "none": "graphurl.encoders.heads:Bare",
+        "linear": "graphurl.encoders.heads:Linear",
+        "mlp": "graphurl.encoders.heads:MLP",
+        "mlp3": "graphurl.encoders.heads:MLP3",
+        "norm-linear": "graphurl.encoders.heads:NormLinear",
+        "norm-mlp": "graphurl.encoders.heads:NormMLP",
+    },
+    "views": {
+        "cifar": "graphurl.augment.plans:CIFAR",
+        "moco-v2": "graphurl.augment.plans:MOCO_V2",
+        "simclr": "graphurl.augment.plans:SIMCLR",
+        "simclr-cifar": "graphurl.augment.plans:SIMCLR_CIFAR",
+        "byol": "graphurl.augment.plans:BYOL",
+        "weak": "graphurl.augment.plans:WEAK",
+        "weak-strong": "graphurl.augment.plans:WEAK_STRONG",
+        "strong": "graphurl.augment.plans:STRONG",
+        "infomin": "graphurl.augment.plans:INFOMIN",
+        "noise": "graphurl.augment.plans:NOISE",
+        "multi-crop": "graphurl.augment.plans:MULTI_CROP",
+        "none": "graphurl.augment.plans:NONE",
+    },
+    "terms": {
+        "views": "graphurl.terms.methods:views",
+        "queue": "graphurl.terms.methods:queue",
+        "bank": "graphurl.terms.methods:bank",
+        "targets": "graphurl.terms.methods:targets",
+        "features": "graphurl.terms.methods:features",
+        "classes": "graphurl.terms.methods:classes",
+        "cld": "graphurl.terms.additions:cld",
+        "intra": "graphurl.terms.additions:intra",
+        "inter": "graphurl.terms.additions:inter",
+        "de": "graphurl.terms.additions:de",
+        "class-de": "graphurl.terms.additions:class_de",
     },
     "recipes": {
         "map": "graphurl.recipes.maps:MAP",
@@ -41,11 +84,26 @@ PARTS: dict[str, dict[str, str]] = {
         "nodes": "graphurl.recipes.nodes:NODES",
         "nodes-only": "graphurl.recipes.nodes:NODES_ONLY",
         "genurl-nodes": "graphurl.recipes.nodes:GENURL_NODES",
+        "simclr": "graphurl.recipes.images:SIMCLR",
+        "t-simclr": "graphurl.recipes.images:T_SIMCLR",
+        "moco": "graphurl.recipes.images:MOCO",
+        "t-moco": "graphurl.recipes.images:T_MOCO",
+        "npid": "graphurl.recipes.images:NPID",
+        "iraug": "graphurl.recipes.images:IRAUG",
+        "byol": "graphurl.recipes.images:BYOL",
+        "simsiam": "graphurl.recipes.images:SIMSIAM",
+        "barlow": "graphurl.recipes.images:BARLOW",
+        "sne-views": "graphurl.recipes.images:SNE_VIEWS",
+        "tsne-views": "graphurl.recipes.images:TSNE_VIEWS",
+        "genurl-gkl": "graphurl.recipes.images:GENURL_GKL",
+        "genurl-bce": "graphurl.recipes.images:GENURL_BCE",
+        "genurl-mse": "graphurl.recipes.images:GENURL_MSE",
+        "supervised": "graphurl.recipes.images:SUPERVISED",
     },
 }
 
 # How a kind is called in a sentence about one of its members.
-_SINGULAR = {"losses": "loss", "encoders": "encoder", "graphs": "graph", "recipes": "recipe"}
+_SINGULAR = {"losses": "loss", "views": "plan of views"}
 
 
 def kinds() -> tuple[str, ...]:
@@ -80,7 +138,7 @@ def resolve(kind: str, name: str) -> Any:
     """
     table = _table(kind)
     if name not in table:
-        raise unknown(_SINGULAR.get(kind, kind), name, table)
+        raise unknown(_SINGULAR.get(kind, kind.removesuffix("s")), name, table)
     module, _, attribute = table[name].partition(":")
     return getattr(importlib.import_module(module), attribute)
 

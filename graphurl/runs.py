@@ -17,9 +17,9 @@ from typing import Any
 from graphurl.embedding import Embedding, versions, write_json
 from graphurl.errors import InputError
 from graphurl.graphs import save as save_graph
-from graphurl.pipeline import Prepared, check_same, fit, load, prepare
-from graphurl.recipes.recipe import Recipe
-from graphurl.source import Loaded
+from graphurl.pipeline import Prepared, check_same, fit, prepare
+from graphurl.recipes import Choices
+from graphurl.source import Loaded, load
 
 #: Everything that a run writes; --overwrite removes these and nothing else.
 FILES = (
@@ -75,7 +75,8 @@ def check_folder(folder: Path, *, resume: bool = False, overwrite: bool = False)
 def check_space(folder: Path, ready: Prepared) -> None:
     """Refuses a run whose files do not fit on the disk."""
     weights = sum(w.numel() for w in ready.parts.objective.parameters())
-    edges = ready.parts.graph.num_edges if ready.parts.graph.num_edges <= SAVED_EDGES else 0
+    graph = ready.parts.graph
+    edges = graph.num_edges if graph is not None and graph.num_edges <= SAVED_EDGES else 0
     # The model once and with both moments of Adam in the checkpoint; the next one is written beside it.
     need = 4 * (7 * weights + len(ready.samples) * ready.recipe.dim) + 12 * edges + SPARE
     above = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
@@ -107,7 +108,7 @@ def clear(folder: Path) -> None:
 
 def execute(
     loaded: Loaded,
-    recipe: Recipe,
+    recipe: Choices,
     folder: Path,
     *,
     device: str = "auto",
@@ -187,6 +188,7 @@ def description(result: Embedding) -> dict[str, Any]:
             "name": samples.name,
             "samples": len(samples),
             "features": None if samples.x is None else samples.x.shape[1],
+            "shape": None if samples.shape is None else list(samples.shape),
             "classes": samples.num_classes or None,
             "splits": {key: int(mask.sum()) for key, mask in samples.splits.items()},
         },

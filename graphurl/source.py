@@ -15,9 +15,14 @@ import torch
 from torch import Tensor
 
 from graphurl import data, graphs
+from graphurl.data.adapt import as_samples
 from graphurl.data.files import read_file, read_labels
+from graphurl.data.folders import read_pictures
 from graphurl.data.labels import class_labels
 from graphurl.data.samples import Samples
+from graphurl.data.stacks import as_pictures, pictures_of
+from graphurl.data.stacks import digest as picture_digest
+from graphurl.data.variants import variant
 from graphurl.errors import InputError
 from graphurl.graphs.graph import Graph
 from graphurl.graphs.io import SUFFIXES
@@ -37,6 +42,7 @@ class Source:
         edges: Table of edges that belong to the data; with rows it makes a graph with features.
         graph: Saved similarity graph; with rows it is trained on in place of the recipe's graph.
         labels: File with a label for each sample.
+        variant: Which pictures are kept, such as long-tailed:50, correlated:100x50 or subset:500, joined by +.
         directed: Whether the table of edges is taken as it is; else every edge gets its way back.
     """
 
@@ -46,6 +52,7 @@ class Source:
     edges: str | None = None
     graph: str | None = None
     labels: str | None = None
+    variant: str | None = None
     directed: bool = False
 
     def __post_init__(self) -> None:
@@ -92,32 +99,51 @@ class Source:
         )
         if wrong is not None:
             raise InputError(f"the source's {wrong} is {given[wrong]!r}: give a name or a path")
-        if not set(given) - {"labels", "directed"}:
+        if not set(given) - {"labels", "directed", "variant"}:
             raise InputError(
                 f"the configuration does not say where {str(record.get('name', 'the data'))!r} comes from "
                 "(it was handed over in Python): name a source, such as --features FILE"
             )
         return cls(**given)
 
-    def load(self, root: str | Path | None = None) -> Loaded:
+    def load(self, root: str | Path | None = None, *, pictures: bool = False, side: Any = None) -> Loaded:
         """Reads the data.
 
         Args:
             root: Data root, for names of the catalogue.
+            pictures: Read pictures as pictures, decoded when they are needed, not as rows of numbers.
+            side: Height and width that pictures of a folder are brought to; absent or auto means their own.
 
         Returns:
             Samples, similarity graph where one is given, and the record of both.
         """
         began = time.perf_counter()
         similarity = None if self.graph is None else graphs.load(self.graph)
-        samples = self._samples(root, similarity)
+        samples = self._pictures(root, side) if pictures else self._samples(root, similarity)
         if self.labels is not None:
             y, classes = read_classes(self.labels, samples)
             samples = replace(samples, y=y, classes=classes)
+        if self.variant is not None:
+            samples = variant(samples, self.variant)
         given = {key: value for key, value in asdict(self).items() if value not in (None, False)}
         record = {"name": samples.name, **given, "sha256": fingerprint(samples, similarity)}
         own = similarity if samples.graph is not similarity else None
         return Loaded(samples, own, record, time.perf_counter() - began)
+
+    def _pictures(self, root: str | Path | None, side: Any) -> Samples:
+        """The samples as pictures; a folder is not read until its pictures are needed."""
+        if self.edges is not None or self.graph is not None or self.features is not None:
+            raise InputError(
+                "a method for pictures reads pictures: give --images DIR, or --data NAME of a set of pictures"
+            )
+        folder = self.images or (self.data if self.data is not None and os.path.isdir(self.data) else None)
+        if folder is None:
+            rows = self._rows(root)
+            assert rows is not None
+            return as_pictures(rows)
+        if not Path(folder).is_dir():
+            raise InputError(f"{folder} is no folder: give a folder of pictures")
+        return read_pictures(Path(folder), side=None if side in (None, "auto") else int(side))
 
     def _samples(self, root: str | Path | None, similarity: Graph | None) -> Samples:
         rows = self._rows(root)
@@ -159,6 +185,36 @@ class Loaded:
     seconds: float = 0.0
 
 
+def load(
+    source: Any, root: str | Path | None = None, *, pictures: bool = False, side: Any = None, trainable: bool = True
+) -> Loaded:
+    """Data of any kind that `embed` takes, with a record of where they come from.
+
+    Args:
+        source: What `embed` takes.
+        root: Folder with data sets.
+        pictures: Read pictures as pictures, decoded when they are needed, not as rows of numbers.
+        side: Height and width that pictures of different size are brought to.
+        trainable: Refuse data from which nothing can be learnt.
+    """
+    began = time.perf_counter()
+    if isinstance(source, str | Path):
+        of_pictures = pictures and os.path.isdir(source)
+        source = Source(images=os.fspath(source)) if of_pictures else Source.of(source)
+    if isinstance(source, Source):
+        source = source.load(root, pictures=pictures, side=side)
+    if isinstance(source, Loaded):
+        samples = as_pictures(source.samples) if pictures else source.samples
+        return replace(source, samples=as_samples(samples, trainable=trainable))
+    if not pictures:
+        samples = as_samples(source, root=root, trainable=trainable)
+    elif isinstance(source, Samples):
+        samples = as_pictures(source)
+    else:
+        samples = Samples(name="pictures", images=pictures_of(source))
+    return Loaded(samples, None, {"name": samples.name}, time.perf_counter() - began)
+
+
 def fingerprint(samples: Samples, graph: Graph | None = None) -> str:
     """Sha256 of features and graphs: what an embedding can depend on. Labels take no part.
 
@@ -167,6 +223,8 @@ def fingerprint(samples: Samples, graph: Graph | None = None) -> str:
         graph: A similarity graph beside them.
     """
     digest = hashlib.sha256()
+    if samples.images is not None:
+        digest.update(picture_digest(samples.images).encode())
     if samples.x is not None:
         digest.update(str(tuple(samples.x.shape)).encode())
         for part in _stored(samples.x):

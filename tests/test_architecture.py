@@ -21,14 +21,16 @@ MAX_LINES = 300
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "registry"}),
     frozenset({"functional"}),
-    frozenset({"similarity", "encoders", "recipes"}),
+    frozenset({"similarity", "encoders", "augment", "recipes"}),
     frozenset({"graphs", "losses"}),
     frozenset({"data"}),
-    frozenset({"memory", "model", "relations", "source"}),
+    frozenset({"machine", "memory", "model", "relations", "source"}),
+    frozenset({"terms"}),
     frozenset({"assembly", "training", "evaluation", "plots"}),
     frozenset({"embedding"}),
     frozenset({"pipeline"}),
     frozenset({"runs"}),
+    frozenset({"bench", "downstream", "tuning"}),
     frozenset({"estimators", "cli"}),
     frozenset({"__init__", "__main__"}),
 )

@@ -40,8 +40,8 @@ def run(options: argparse.Namespace) -> int:
     import torch
 
     from graphurl.data import data_root
+    from graphurl.machine import choose_device
     from graphurl.memory import available_memory
-    from graphurl.pipeline import choose_device
 
     root, free = data_root(), available_memory()
     lines = {

@@ -14,7 +14,7 @@ from graphurl.cli.parser import Parser, one_of, pairs
 from graphurl.errors import InputError
 
 if TYPE_CHECKING:
-    from graphurl.recipes.recipe import Recipe
+    from graphurl.recipes import Choices, PictureRecipe
     from graphurl.source import Loaded, Source
 
 _EPILOG = """\
@@ -27,6 +27,8 @@ sources:
   --data NAME      a data set (graphurl datasets list), or a file
   --features FILE  rows of numbers: .npy .npz .csv .tsv .parquet .pt; with --edges FILE a graph with features
   --graph          a data set, or a saved similarity graph to train on (alone, or with rows)
+  --images DIR     a folder of pictures: with --method simclr (moco, byol …) learnt from their views,
+                   without one a map of their pixels
 
 a run folder holds embedding.npy, ids.txt, report.json, config.yaml, metrics.jsonl, graph.safetensors,
 model.safetensors, model.json and plot.png. Ctrl-C saves the model so far; --resume goes on.
@@ -45,8 +47,10 @@ _SETTINGS = {
     "n-neighbors": "neighbours in the kNN graph",
     "metric": "distance of feature rows: euclidean, cosine, manhattan",
     "seed": "of all randomness",
+    "views": f"how views of pictures are made: {', '.join(registry.names('views'))}",
+    "side": "height and width of a view of a picture",
 }
-_SOURCES = ("data", "features", "images", "edges", "graph", "labels")
+_SOURCES = ("data", "features", "images", "edges", "graph", "labels", "variant")
 
 
 def add_arguments(parser: Parser) -> None:
@@ -57,17 +61,23 @@ def add_arguments(parser: Parser) -> None:
     source.add_argument("--features", metavar="FILE", help="rows of numbers")
     source.add_argument("--edges", metavar="FILE", help="table of edges, alone or with --features")
     source.add_argument("--directed", action="store_true", help="take the edges as they are, one way")
-    source.add_argument("--images", metavar="DIR", help="folder of pictures, each flattened to a row")
+    source.add_argument("--images", metavar="DIR", help="folder of pictures")
     source.add_argument("--data", metavar="NAME", help="data set of the catalogue, or a file")
     source.add_argument(
         "--labels", metavar="FILE", help="a label a line, or a table of id and label; for the report"
+    )
+    source.add_argument(
+        "--variant", metavar="V", help="of pictures: long-tailed:50, correlated:100x50, subset:500, joined by +"
     )
     source.add_argument("--data-root", metavar="DIR", help="folder with data sets; default $GRAPHURL_DATA")
     choices = parser.add_argument_group("settings")
     choices.add_argument("--method", type=one_of("recipes"), metavar="M", help=f"one of {names('recipes')}")
     choices.add_argument("--loss", type=one_of("losses"), metavar="L", help=f"one of {names('losses')}")
     choices.add_argument(
-        "--encoder", type=one_of("encoders"), metavar="E", help=f"one of {names('encoders')}"
+        "--add", metavar="TERM", nargs="+", help="terms beside a method for pictures: cld, eir, intra, inter, de"
+    )
+    choices.add_argument(
+        "--encoder", type=encoder_name, metavar="E", help=f"one of {names('encoders')}; torchvision:NAME, timm:NAME"
     )
     for name, about in _SETTINGS.items():
         choices.add_argument(f"--{name}", metavar=name.rpartition("-")[2].upper()[:1], help=about)
@@ -93,6 +103,11 @@ def add_arguments(parser: Parser) -> None:
     running.add_argument("--json", action="store_true", help="print report.json instead of the table")
 
 
+def encoder_name(text: str) -> str:
+    """A registered encoder, or a model of another library, checked when it is built."""
+    return text if ":" in text else one_of("encoders")(text)
+
+
 def names(kind: str) -> str:
     """The names of a kind of part, for the help."""
     return ", ".join(registry.names(kind))
@@ -107,7 +122,8 @@ def run(options: argparse.Namespace) -> int:
 
     if options.out is not None:
         check_folder(Path(options.out), resume=options.resume, overwrite=options.overwrite)
-    loaded = source.load(options.data_root)
+    asked = picture_recipe(options, settings)
+    loaded = source.load(options.data_root, pictures=asked is not None, side=None if asked is None else asked.side)
     recipe = recipe_of(options, settings, loaded)
     folder = Path(options.out) if options.out is not None else free_folder(loaded.samples.name)
     before = finished_report(folder) if options.resume else None
@@ -145,6 +161,8 @@ def choices_of(options: argparse.Namespace) -> tuple[dict[str, Any], Source]:
     flags = (*_SETTINGS, "loss", "encoder", "dynamic")
     given = {flag.replace("-", "_"): getattr(options, flag.replace("-", "_")) for flag in flags}
     settings |= {key: value for key, value in given.items() if value is not None}
+    if options.add:
+        settings["add"] = "+".join(options.add)
     settings |= pairs(options.set)
     named = {kind: getattr(options, kind) for kind in _SOURCES if getattr(options, kind) is not None}
     if set(named) - {"labels"} or not record:
@@ -152,7 +170,21 @@ def choices_of(options: argparse.Namespace) -> tuple[dict[str, Any], Source]:
     return settings, Source.from_record({**record, **named})
 
 
-def recipe_of(options: argparse.Namespace, settings: dict[str, Any], loaded: Loaded) -> Recipe:
+def picture_recipe(options: argparse.Namespace, settings: dict[str, Any]) -> PictureRecipe | None:
+    """The recipe, if the call asks for one for pictures: by its method, its configuration, or a term to add."""
+    from graphurl.recipes import PictureRecipe
+
+    method = options.method
+    if method is None and (settings.get("task") == "ssl" or "add" in settings):
+        method = "simclr"
+    found = None if method is None else registry.resolve("recipes", method)
+    if not isinstance(found, PictureRecipe):
+        return None
+    options.method = method
+    return found.but(**settings)
+
+
+def recipe_of(options: argparse.Namespace, settings: dict[str, Any], loaded: Loaded) -> Choices:
     """The recipe that fits the data or was named, changed by the settings."""
     from graphurl.pipeline import default_recipe
 
@@ -163,20 +195,36 @@ def summary(report: dict[str, Any], folder: Path) -> str:
     """The table at the end of a run."""
     data, graph, settings, timing = report["data"], report["graph"], report["settings"], report["timing"]
     parts = [table.count(data["samples"], "sample")]
-    parts += [table.count(data["features"], "feature")] if data["features"] else ["no features"]
+    if data["features"]:
+        parts += [table.count(data["features"], "feature")]
+    else:
+        parts += ["x".join(map(str, data["shape"])) if data["shape"] else "no features"]
     parts += [table.count(data["classes"], "class", "classes")] if data["classes"] else []
-    edges = [table.count(graph["nodes"], "node"), table.count(graph["edges"], "edge")]
-    edges += [table.count(graph["components"], "component")]
-    edges += [f"{graph['isolated_nodes']:,} isolated"] if graph["isolated_nodes"] else []
     spent = f"{table.seconds(timing['total'])} (graph {table.seconds(timing['graph'])}, "
     spent += f"training {table.seconds(timing['train'])}), {table.size(report['peak_memory'])}"
     similarity = "dynamic" if settings["dynamic"] else "static"
     lines = {
         "data": f"{data['name']}: {', '.join(parts)}",
-        "graph": f"{settings['graph']}: {', '.join(edges)}",
+        "graph": None if graph is None else f"{settings['graph']}: {edges_line(graph)}",
+        "terms": None if graph is not None else terms_line(settings),
         "model": f"{settings['encoder']} encoder, {settings['loss']} loss, {similarity} similarity, "
         f"{table.count(settings['dim'], 'dimension')}, {table.count(report['epochs'], 'epoch')}",
         "time": spent,
         "folder": str(folder),
     }
     return f"{table.facts(lines)}\n\n{table.metrics(report)}".rstrip()
+
+
+def edges_line(graph: dict[str, Any]) -> str:
+    """A similarity graph in a few words."""
+    edges = [table.count(graph["nodes"], "node"), table.count(graph["edges"], "edge")]
+    edges += [table.count(graph["components"], "component")]
+    edges += [f"{graph['isolated_nodes']:,} isolated"] if graph["isolated_nodes"] else []
+    return ", ".join(edges)
+
+
+def terms_line(settings: dict[str, Any]) -> str:
+    """What is compared in a run on pictures, in a few words."""
+    added = "" if settings["add"] == "none" else f" + {settings['add'].replace('+', ' + ')}"
+    views = table.count(settings["num_views"], "view")
+    return f"{settings['relation']}{added}, {views} of plan {settings['views']}"

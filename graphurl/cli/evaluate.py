@@ -23,12 +23,19 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--seed", type=int, metavar="S", help="of what the metrics draw; default that of the run"
     )
+    pictures = parser.add_argument_group("for runs on pictures")
+    pictures.add_argument(
+        "--finetune", metavar="SHARE", nargs="+", type=float, help="train the encoder on shares of the labels: 0.01 0.1"
+    )
+    pictures.add_argument("--transfer", metavar="NAME_OR_DIR", help="judge the embedding of other pictures with labels")
     parser.add_argument("--data-root", metavar="DIR", help="folder with data sets; default $GRAPHURL_DATA")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(options: argparse.Namespace) -> int:
     """Judges an embedding."""
+    if options.finetune or options.transfer is not None:
+        return downstream(options)
     from graphurl.cli.reload import saved
     from graphurl.embedding import protocol
     from graphurl.evaluation.report import evaluate
@@ -56,6 +63,35 @@ def run(options: argparse.Namespace) -> int:
     )
     values = plain(report.to_dict())
     print(json.dumps(values, indent=1) if options.json else table.metrics(values, skipped=True))
+    return 0
+
+
+def downstream(options: argparse.Namespace) -> int:
+    """Judges the encoder of a run on pictures by fine-tuning and on other data."""
+    from graphurl.cli.reload import saved
+    from graphurl.downstream import finetuned, transferred
+    from graphurl.embedding import Embedding
+    from graphurl.runs import plain
+    from graphurl.source import load
+
+    run, values = Embedding.load(options.embedding), {}
+    seed = run.recipe.seed if options.seed is None else options.seed
+    if options.finetune:
+        samples = saved(options.embedding, options.labels, options.data_root).samples
+        if samples is None:
+            raise InputError(f"{options.embedding}: its pictures cannot be read any more: fine-tuning needs them")
+        for share in options.finetune:
+            values[f"finetune {share:g}"] = finetuned(run, samples, share, seed=seed)
+    if options.transfer is not None:
+        other = load(options.transfer, options.data_root, pictures=True, trainable=False).samples
+        values[f"transfer to {other.name}"] = transferred(run, other, seed=seed).row()
+    values = plain(values)
+    if options.json:
+        print(json.dumps(values, indent=1))
+    else:
+        words = {name: ", ".join(f"{key} {table.words(value)}" for key, value in found.items() if key != "protocol")
+                 for name, found in values.items()}  # fmt: skip
+        print(table.facts(words))
     return 0
 
 

@@ -12,7 +12,7 @@ from graphurl.cli import table
 from graphurl.cli.parser import Parser
 from graphurl.errors import unknown
 
-KINDS = ("losses", "graphs", "encoders", "metrics", "recipes", "datasets")
+KINDS = ("losses", "graphs", "encoders", "heads", "views", "terms", "metrics", "recipes", "datasets")
 
 
 def add_arguments(parser: Parser) -> None:
@@ -42,7 +42,7 @@ def section(kind: str) -> str:
     about = registry.describe(kind)
     if kind == "encoders":
         able = [(name, *abilities(registry.resolve(kind, name)), text) for name, text in about.items()]
-        return table.columns(("name", "places new rows", "reads a graph", "about"), able)
+        return table.columns(("name", "places new rows", "reads", "about"), able)
     if kind == "recipes":
         about = {name: recipe_line(registry.resolve(kind, name)) for name in about}
     return table.columns(("name", "about"), about.items())
@@ -65,16 +65,17 @@ def metric_rows() -> list[tuple[str, str, str]]:
     return rows
 
 
-def abilities(encoder: Any) -> tuple[bool, bool]:
-    """Whether an encoder places new rows, and whether it reads a graph."""
-    return encoder.inductive, encoder.needs == "graph"
+def abilities(encoder: Any) -> tuple[bool, str]:
+    """Whether an encoder places new rows, and what it reads."""
+    return encoder.inductive, encoder.needs
 
 
 def recipe_line(recipe: Any) -> str:
     """A recipe in one line."""
-    task = {"dr": "map of rows", "ge": "vectors of nodes"}.get(recipe.task, recipe.task)
+    task = {"dr": "map of rows", "ge": "vectors of nodes", "ssl": "pictures"}[recipe.task]
     dynamic = ", dynamic" if recipe.dynamic else ""
+    related = recipe.relation if recipe.task == "ssl" else f"{recipe.graph} graph"
     return (
-        f"{task}: {recipe.graph} graph, {recipe.encoder} encoder, {recipe.loss} loss{dynamic}, "
+        f"{task}: {related}, {recipe.encoder} encoder, {recipe.loss} loss{dynamic}, "
         f"{recipe.dim}-D, {recipe.epochs} epochs"
     )

@@ -27,6 +27,8 @@ VERBS = {
     "plot": Verb("plot", "a picture of an embedding"),
     "graph": Verb("graph", "build, describe, combine and compare similarity graphs"),
     "datasets": Verb("datasets", "list, describe, fetch and verify data sets"),
+    "tune": Verb("tune", "choose settings for pictures without labels"),
+    "bench": Verb("bench", "methods side by side on the same terms"),
     "list": Verb("listing", "what there is: losses, graphs, encoders, metrics, recipes, data sets"),
     "doctor": Verb("doctor", "what this machine has"),
 }

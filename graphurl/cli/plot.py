@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from graphurl.cli.parser import Parser
+from graphurl.cli.parser import Parser, one_of
 from graphurl.errors import InputError
 
 SUFFIXES = (".png", ".pdf", ".svg")
+#: Pictures on a contact sheet, and views of each.
+SHOWN, COLUMNS = 8, 8
 
 
 def add_arguments(parser: Parser) -> None:
     """Adds the arguments of the verb."""
-    parser.add_argument("run_folder", metavar="RUN", help="folder written by embed, or a file of embeddings")
+    parser.add_argument("run_folder", metavar="RUN", help="folder written by embed, a file of embeddings, or pictures")
     parser.add_argument(
         "--png", metavar="FILE", help="where to (also .pdf, .svg); default plot.png in the run"
     )
@@ -21,11 +23,20 @@ def add_arguments(parser: Parser) -> None:
         "--labels", metavar="FILE", help="a label a line, or a table of id and label; for the colours"
     )
     parser.add_argument("--curves", metavar="FILE", help="also draw loss, rate and spread over the epochs")
+    parser.add_argument(
+        "--views", metavar="FILE",
+        help="draw a contact sheet: pictures and what training sees; RUN may also be a folder of pictures or a data set",
+    )  # fmt: skip
+    parser.add_argument(
+        "--plan", type=one_of("views"), metavar="P", help="plan of the views; default that of the run, or cifar"
+    )
     parser.add_argument("--data-root", metavar="DIR", help="folder with data sets; default $GRAPHURL_DATA")
 
 
 def run(options: argparse.Namespace) -> int:
     """Draws."""
+    if options.views is not None:
+        return sheet(options)
     folder = Path(options.run_folder)
     if options.png is None and not folder.is_dir():
         raise InputError(f"{folder} is no run folder: say where the picture goes with --png FILE")
@@ -44,6 +55,46 @@ def run(options: argparse.Namespace) -> int:
         curves(history_of(folder), path=curves_target)
     if not options.quiet:
         print("\n".join(str(path) for path in (target, curves_target) if path is not None))
+    return 0
+
+
+def sheet(options: argparse.Namespace) -> int:
+    """Draws a contact sheet of views."""
+    target = Path(options.views)
+    check_target(target)
+    import torch
+
+    from graphurl import registry
+    from graphurl.assembly.pictures import side_of
+    from graphurl.augment.views import make_views
+    from graphurl.embedding import read_config
+    from graphurl.plots import contact_sheet
+    from graphurl.recipes import PictureRecipe
+    from graphurl.source import Source, load
+
+    recipe, source = PictureRecipe(), options.run_folder
+    config = Path(options.run_folder) / "config.yaml"
+    if config.is_file():
+        found, record = read_config(config)
+        if not isinstance(found, PictureRecipe):
+            raise InputError(f"{options.run_folder} is no run on pictures: views are drawn of pictures only")
+        recipe, source = found, Source.from_record(record)
+    samples = load(source, options.data_root, pictures=True, side=recipe.side, trainable=False).samples
+    images, plan = samples.images, registry.resolve("views", options.plan or recipe.views)
+    assert images is not None
+    picked = torch.linspace(0, len(images) - 1, min(SHOWN, len(images))).long()
+    pixels, channels = images.take(picked), images.shape[0]
+    generator = torch.Generator().manual_seed(recipe.seed)
+    plain = {"mean": [0.0] * channels, "std": [1.0] * channels}
+    full, small = make_views(pixels, plan, COLUMNS, side_of(recipe, images), generator, **plain)
+    names = samples.ids or tuple(map(str, range(len(images))))
+    rows = []
+    for place, number in enumerate(picked.tolist()):
+        views = [view[place] for view in (*full, *small)]
+        rows.append((Path(names[number]).name, [pixels[place].float() / 255, *views]))
+    contact_sheet(rows, target, title=f"{samples.name}, views of plan {options.plan or recipe.views}")
+    if not options.quiet:
+        print(target)
     return 0
 
 

@@ -23,7 +23,7 @@ class Saved:
         name: What to call it.
         z: Embeddings, N × d.
         samples: The data it was made of, or None where they cannot be read.
-        task: dr or ge; rows of a dr run are a space to compare with.
+        task: dr, ge or ssl; rows of a dr run are a space to compare with.
         seed: Seed of the run.
     """
 
@@ -78,13 +78,16 @@ def ids_of(folder: Path, n: int) -> tuple[str, ...] | None:
 
 def _run(folder: Path, root: str | None) -> Saved:
     from graphurl.embedding import read_array, read_config
+    from graphurl.recipes import PictureRecipe
     from graphurl.source import Source
 
     recipe, record = read_config(folder / "config.yaml")
     z = read_array(folder / "embedding.npy")
     name = str(record.get("name", folder.name))
     try:
-        loaded = Source.from_record(record).load(root)
+        pictures = isinstance(recipe, PictureRecipe)
+        side = recipe.side if isinstance(recipe, PictureRecipe) else None
+        loaded = Source.from_record(record).load(root, pictures=pictures, side=side)
     except (InputError, OSError) as error:
         warnings.warn(f"{folder}: the data of the run are left out ({error})", stacklevel=2)
         return Saved(name, z, None, recipe.task, recipe.seed)

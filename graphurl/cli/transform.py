@@ -18,7 +18,7 @@ SUFFIXES = (".npy", ".csv", ".parquet")
 def add_arguments(parser: Parser) -> None:
     """Adds the arguments of the verb."""
     parser.add_argument("run_folder", metavar="RUN", help="folder written by embed")
-    parser.add_argument("input", metavar="INPUT", help="rows of the same columns: a file or a data set")
+    parser.add_argument("input", metavar="INPUT", help="rows of the same columns: a file or a data set; or pictures")
     parser.add_argument(
         "--edges", metavar="FILE", help="table of edges among the new rows, for graph encoders"
     )
@@ -33,13 +33,16 @@ def run(options: argparse.Namespace) -> int:
     target = Path(options.out)
     check_target(target, overwrite=options.overwrite)
     from graphurl.embedding import Embedding
-    from graphurl.source import Source
+    from graphurl.recipes import PictureRecipe
+    from graphurl.source import Source, load
 
     model = Embedding.load(options.run_folder)
-    source = Source.of(options.input)
+    pictures = isinstance(model.recipe, PictureRecipe)
     if options.edges is not None:
         source = Source(features=options.input, edges=options.edges, directed=options.directed)
-    samples = source.load(options.data_root).samples
+        samples = source.load(options.data_root).samples
+    else:
+        samples = load(options.input, options.data_root, pictures=pictures, trainable=False).samples
     z = model.transform(samples)
     write_rows(target, z, samples.ids)
     if not options.quiet:

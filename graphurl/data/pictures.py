@@ -1,18 +1,20 @@
-"""Decoding single pictures, and folders of them."""
+"""Decoding single pictures, and small folders of them as rows."""
 
 from __future__ import annotations
 
 import io
-import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from graphurl.data.listing import find_pictures, folder_samples, none_found, none_readable, some_unreadable
 from graphurl.data.samples import Samples
 from graphurl.errors import InputError
 
@@ -21,12 +23,18 @@ if TYPE_CHECKING:
 
 Bytes = npt.NDArray[np.uint8]
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
-_DEFAULT_SIDE = 64
+DEFAULT_SIDE = 64
+_GREY = ("1", "L", "LA", "La")
+_ORIENTATION = 0x0112
+# What undoes each EXIF orientation, by the names of Pillow's transpositions; 1 stands upright.
+_UPRIGHT = {
+    2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM", 5: "TRANSPOSE",
+    6: "ROTATE_270", 7: "TRANSVERSE", 8: "ROTATE_90",
+}  # fmt: skip
 
 
 def decode(content: bytes, name: str, *, channels: int) -> Bytes:
-    """Decodes one picture.
+    """Decodes one picture as it is stored: neither turned nor scaled.
 
     Args:
         content: Its encoded bytes.
@@ -39,121 +47,187 @@ def decode(content: bytes, name: str, *, channels: int) -> Bytes:
     Raises:
         InputError: Where Pillow is missing or cannot read it.
     """
-    pillow = _pillow()
     try:
-        with pillow.open(io.BytesIO(content)) as picture:
+        with _open(io.BytesIO(content)) as picture:
             return _pixels(picture, channels)
-    except _unreadable() as error:
+    except unreadable() as error:
         raise InputError(f"{name}: not a readable picture ({error}): fetch it again") from error
 
 
-def read_folder(folder: Path, *, side: int | None = None) -> Samples:
-    """Reads a folder of pictures; with one folder per class, the folder names become the labels.
+def decode_square(content: bytes, side: int, channels: int) -> Bytes:
+    """Decodes the middle square of a picture, scaled to one side.
+
+    It is turned upright as its EXIF says. Of an animation it is the first frame. Transparent parts become white,
+    16 bits keep the upper byte. Scaling is bilinear with antialiasing; a JPEG is decoded at 1/2, 1/4 or 1/8 of
+    its size where twice the side remains.
 
     Args:
-        folder: Searched with all folders below; hidden ones and links are left out.
+        content: Its encoded bytes.
+        side: Height and width of the result.
+        channels: 1 for grey, 3 for colour.
+
+    Returns:
+        (channels, side, side) bytes.
+
+    Raises:
+        Exception: One of `unreadable`.
+    """
+    with _open(io.BytesIO(content)) as picture:
+        return _pixels(_square(picture, side), channels)
+
+
+class Header(NamedTuple):
+    """What a picture says of itself before its pixels.
+
+    Attributes:
+        width: Of the picture as it is stored.
+        height: The same.
+        grey: Whether it has no colour.
+    """
+
+    width: int
+    height: int
+    grey: bool
+
+
+def header(path: Path) -> Header:
+    """Reads the header of a picture; decodes no pixels.
+
+    Args:
+        path: The file.
+
+    Raises:
+        Exception: One of `unreadable`.
+    """
+    with _open(path) as picture:
+        return Header(*picture.size, picture.mode in _GREY or picture.mode.startswith("I"))
+
+
+def unreadable() -> tuple[type[Exception], ...]:
+    """What Pillow raises for a file that is no sound picture, or one beyond its limit of pixels."""
+    return (OSError, ValueError, SyntaxError, EOFError, _pillow().DecompressionBombError)
+
+
+def pixel_limit() -> int | None:
+    """Pillow's limit: a picture of more pixels is taken for an attack on the memory, and not decoded."""
+    limit: int | None = _pillow().MAX_IMAGE_PIXELS
+    return limit
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silences Pillow's own warnings of odd files; what is left out is counted instead."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        yield
+
+
+def read_folder(folder: Path, *, side: int | None = None) -> Samples:
+    """Reads a folder of pictures as rows; with one folder per class, the folder names become the labels.
+
+    Args:
+        folder: Searched with all folders below; hidden files and linked folders are left out.
         side: Crops every picture to its middle square and scales that to side x side. None keeps the size
             where all are equal and takes 64 otherwise.
 
     Returns:
         Rows in the order of the sorted relative paths, which are the ids. Unreadable pictures are left out
-        with a warning that counts them.
+        with a warning that counts them. For many pictures, `folders.read_pictures` keeps bytes on disk.
 
     Raises:
         InputError: Where the folder holds no readable picture.
     """
     if side is not None and side < 1:
         raise InputError(f"image side {side}: give at least 1")
-    paths = _picture_paths(folder)
-    if not paths:
-        raise InputError(f"{folder}: no pictures found: allowed are {', '.join(SUFFIXES)}")
-    sizes, grey, bad = _survey(paths)
-    if not sizes:
-        raise InputError(f"{folder}: none of its {len(paths)} pictures can be read: check the files")
-    if side is None and len(set(sizes.values())) > 1:
-        side = _DEFAULT_SIDE
-        warnings.warn(
-            f"{folder}: pictures differ in size, scaled to {side} x {side}: set the side", stacklevel=2
-        )
+    found = find_pictures(folder)
+    if not found.names and not found.locked:
+        raise none_found(folder)
+    bad = list(found.locked)
+    with quiet():
+        headers = _headers(folder, found.names, bad)
+    if side is None and len({(head.width, head.height) for head in headers.values()}) > 1:
+        side = DEFAULT_SIDE
+        warnings.warn(f"{folder}: pictures differ in size, scaled to {side} x {side}: set the side", stacklevel=2)
+    channels = 1 if all(head.grey for head in headers.values()) else 3
     pixels, kept = [], []
-    for path in sizes:
-        try:
-            with _pillow().open(path) as picture:
-                pixels.append(_pixels(picture if side is None else _square(picture, side), 1 if grey else 3))
-            kept.append(path)
-        except _unreadable():  # the header was fine, the pixels are not
-            bad.append(path)
-    if bad:
-        names = ", ".join(str(path.relative_to(folder)) for path in bad[:3])
-        warnings.warn(f"{folder}: left out {len(bad)} unreadable picture(s): {names}", stacklevel=2)
+    with quiet():
+        for name in headers:
+            try:
+                with _open(folder / name) as picture:
+                    pixels.append(_pixels(picture if side is None else _square(picture, side), channels))
+                kept.append(name)
+            except unreadable():  # the header was fine, the pixels are not
+                bad.append(name)
     if not kept:
-        raise InputError(f"{folder}: none of its {len(paths)} pictures can be read: check the files")
-    return _folder_samples(folder, kept, np.stack(pixels))
+        raise none_readable(folder, len(bad))
+    if bad:
+        warnings.warn(some_unreadable(folder, bad), stacklevel=2)
+    rows = torch.from_numpy(np.stack(pixels).reshape(len(kept), -1)).float().div_(255.0)
+    return folder_samples(folder, kept, bad, x=rows, shape=tuple(pixels[0].shape))
 
 
-def _folder_samples(folder: Path, paths: list[Path], pixels: Bytes) -> Samples:
-    relative = [path.relative_to(folder) for path in paths]
-    # Labels need a class folder for every picture; a picture at the top makes the folder unlabelled.
-    labelled = all(len(path.parts) > 1 for path in relative) and len({path.parts[0] for path in relative}) > 1
-    classes = tuple(sorted({path.parts[0] for path in relative})) if labelled else None
-    y = None if classes is None else torch.tensor([classes.index(path.parts[0]) for path in relative])
-    return Samples(
-        name=folder.name or str(folder),
-        x=torch.from_numpy(pixels.reshape(len(pixels), -1)).float().div_(255.0),
-        y=y,
-        ids=tuple(path.as_posix() for path in relative),
-        classes=classes,
-        shape=tuple(pixels.shape[1:]),
-        provenance={"source": "folder", "path": str(folder)},
-    )
-
-
-def _picture_paths(folder: Path) -> list[Path]:
-    found = []
-    for top, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(top, name) for name in names if _is_picture(name)]
-    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
-
-
-def _is_picture(name: str) -> bool:
-    return name.lower().endswith(SUFFIXES) and not name.startswith(".")
-
-
-def _survey(paths: list[Path]) -> tuple[dict[Path, tuple[int, int]], bool, list[Path]]:
-    """Sizes of the readable pictures, whether all are grey, and the unreadable ones; decodes no pixels."""
-    sizes, grey, bad = {}, True, []
-    for path in paths:
+def _headers(folder: Path, names: tuple[str, ...], bad: list[str]) -> dict[str, Header]:
+    """Headers of the readable pictures; the others join the bad ones."""
+    headers = {}
+    for name in names:
         try:
-            with _pillow().open(path) as picture:
-                sizes[path] = picture.size
-                grey = grey and picture.mode in ("1", "L", "I", "I;16", "I;16B")
-        except _unreadable():
-            bad.append(path)
-    return sizes, grey, bad
+            headers[name] = header(folder / name)
+        except unreadable():
+            bad.append(name)
+    return headers
+
+
+def _open(source: Path | IO[bytes]) -> Image.Image:
+    """Opens a picture. Pillow only warns between once and twice its limit; here the limit is one."""
+    picture: Image.Image = _pillow().open(source)
+    pixels, limit = picture.width * picture.height, pixel_limit()
+    if limit is not None and pixels > limit:
+        picture.close()
+        raise _pillow().DecompressionBombError(f"{pixels} pixels exceed Pillow's limit of {limit}")
+    return picture
 
 
 def _square(picture: Image.Image, side: int) -> Image.Image:
-    edge = min(picture.size)
-    left, top = (picture.width - edge) // 2, (picture.height - edge) // 2
-    middle = _eight_bit(picture).crop((left, top, left + edge, top + edge))
+    picture.draft(None, (2 * side, 2 * side))
+    whole = _eight_bit(_upright(picture))
+    if whole.size == (side, side):
+        return whole
+    edge = min(whole.size)
+    left, top = (whole.width - edge) // 2, (whole.height - edge) // 2
+    # Cropped first: scaling with a box would let the pixels around it shine in.
+    middle = whole.crop((left, top, left + edge, top + edge))
     return middle.resize((side, side), _pillow().Resampling.BILINEAR)
 
 
+def _upright(picture: Image.Image) -> Image.Image:
+    picture.load()
+    try:
+        turn = _UPRIGHT.get(picture.getexif().get(_ORIENTATION, 1))
+    except Exception:  # broken notes do not spoil the pixels, and their parser raises all kinds
+        return picture
+    return picture if turn is None else picture.transpose(_pillow().Transpose[turn])
+
+
 def _pixels(picture: Image.Image, channels: int) -> Bytes:
-    array = np.asarray(_eight_bit(picture).convert("L" if channels == 1 else "RGB"), dtype=np.uint8)
+    flat, mode = _eight_bit(picture), "L" if channels == 1 else "RGB"
+    array = np.asarray(flat if flat.mode == mode else flat.convert(mode), dtype=np.uint8)
     return array[None] if channels == 1 else np.ascontiguousarray(array.transpose(2, 0, 1))
 
 
 def _eight_bit(picture: Image.Image) -> Image.Image:
-    """Grey or colour with 8 bits per channel; 16 bit grey keeps its upper byte."""
-    if picture.mode in ("L", "RGB"):
-        return picture
+    """Grey or colour with 8 bits per channel: 16 bit grey keeps its upper byte, transparent becomes white."""
     if picture.mode.startswith("I"):
         deep = np.asarray(picture).astype(np.int64).clip(0, 65535)
         return cast("Image.Image", _pillow().fromarray((deep >> 8).astype(np.uint8)))
     if picture.mode == "F":
         raise ValueError("floating point pixels have no known range")
+    if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
+        clear = picture.convert("RGBA")
+        white: Image.Image = _pillow().new("RGBA", clear.size, "white")
+        white.alpha_composite(clear)
+        return white.convert("RGB")
+    if picture.mode in ("L", "RGB"):
+        return picture
     return picture.convert("L" if picture.mode == "1" else "RGB")
 
 
@@ -163,8 +237,3 @@ def _pillow() -> ModuleType:
     except ImportError as error:
         raise InputError("reading pictures needs Pillow: pip install pillow") from error
     return Image
-
-
-def _unreadable() -> tuple[type[Exception], ...]:
-    """What Pillow raises for a file that is not a sound picture."""
-    return (OSError, ValueError, SyntaxError, EOFError, _pillow().DecompressionBombError)

@@ -69,6 +69,10 @@ class Preparation:
             learnt["factor"] = torch.where(deviation > 0, inverse, torch.zeros_like(deviation))
         return cls(kind, x.shape[1], {key: value.contiguous().clone() for key, value in learnt.items()})
 
+    def config(self) -> dict[str, object]:
+        """What rebuilds this, beside the tensors."""
+        return {"kind": self.kind, "num_features": self.num_features}
+
     def apply(self, x: Tensor) -> Tensor:
         """Prepares rows; sparse rows stay sparse where nothing is subtracted from them."""
         if x.shape[1] != self.num_features:

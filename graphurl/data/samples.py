@@ -13,6 +13,7 @@ from torch import Tensor
 from graphurl.errors import InputError
 
 if TYPE_CHECKING:
+    from graphurl.data.stacks import Images
     from graphurl.graphs.graph import Graph
 
 UNKNOWN = -1
@@ -31,9 +32,10 @@ class Samples:
         ids: The user's name of each row, in input order.
         classes: Name of each class; `classes[y[i]]` is the name of sample i's class.
         splits: Boolean masks (N,) by name: "train", "val", "test".
-        shape: Shape (channels, height, width) of one row of `x` where rows are images.
+        shape: Shape (channels, height, width) of one picture: of `images`, or of a row of `x`.
         feature_names: Name of each column of `x`.
         provenance: Where the data came from, as JSON values.
+        images: The pictures themselves as bytes, in memory, on disk or decoded when asked; with or without `x`.
     """
 
     name: str
@@ -46,17 +48,19 @@ class Samples:
     shape: tuple[int, ...] | None = None
     feature_names: tuple[str, ...] | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    images: Images | None = None
 
     def __post_init__(self) -> None:
         """Checks that the parts speak of the same N samples."""
-        if self.x is None and self.graph is None:
-            raise InputError(f"{self.name}: neither features nor a graph: give at least one of them")
+        if self.x is None and self.images is None and self.graph is None:
+            raise InputError(f"{self.name}: neither features, pictures nor a graph: give at least one of them")
         n = len(self)
         if n == 0:
             raise InputError(f"{self.name}: no samples: give at least one row")
         if self.x is not None:
             _check_features(self.x, self.name)
         lengths = {
+            "the pictures": None if self.images is None else len(self.images),
             "the graph": None if self.graph is None else self.graph.num_nodes,
             "the labels": None if self.y is None else int(self.y.numel()),
             "the ids": None if self.ids is None else len(self.ids),
@@ -65,13 +69,25 @@ class Samples:
         for part, length in lengths.items():
             if length is not None and length != n:
                 raise InputError(f"{self.name}: {part}: {length} entries for {n} samples: give one per row")
+        self._check_shape()
         self._check_columns()
+
+    def _check_shape(self) -> None:
+        """Checks the shape of one picture, which is that of `images` where none is given."""
+        if self.images is not None:
+            own = tuple(self.images.shape)
+            if self.shape is None:
+                object.__setattr__(self, "shape", own)
+            elif tuple(self.shape) != own:
+                raise InputError(f"{self.name}: image shape {self.shape} for pictures {own}: leave it away")
+        elif self.shape is not None:
+            columns = 0 if self.x is None else self.x.shape[1]
+            if int(np.prod(self.shape)) != columns:
+                raise InputError(f"{self.name}: image shape {self.shape} does not fill the {columns} columns")
 
     def _check_columns(self) -> None:
         """Checks what describes the columns of `x` and the types of labels and masks."""
         columns = 0 if self.x is None else self.x.shape[1]
-        if self.shape is not None and int(np.prod(self.shape)) != columns:
-            raise InputError(f"{self.name}: image shape {self.shape} does not fill the {columns} columns")
         if self.feature_names is not None and len(self.feature_names) != columns:
             raise InputError(f"{self.name}: {len(self.feature_names)} feature names for {columns} columns")
         if self.y is not None and (self.y.dtype != torch.int64 or self.y.dim() != 1):
@@ -86,6 +102,8 @@ class Samples:
         """Number of samples."""
         if self.x is not None:
             return int(self.x.shape[0])
+        if self.images is not None:
+            return len(self.images)
         return 0 if self.graph is None else int(self.graph.num_nodes)
 
     @property

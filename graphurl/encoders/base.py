@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-Needs = Literal["rows", "index", "graph"]
+Needs = Literal["rows", "index", "graph", "pictures"]
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,14 @@ class Inputs:
         edge_weight: One weight an edge.
         seeds: The rows whose embeddings are wanted, in this order; absent means all. A graph encoder reads
             more rows than it is asked for: the neighbours.
+        more: Further stacks of pictures of another size (small crops), encoded after x; their embeddings follow.
     """
 
     x: Tensor
     edge_index: Tensor | None = None
     edge_weight: Tensor | None = None
     seeds: Tensor | None = None
+    more: tuple[Tensor, ...] = ()
 
     def pick(self, rows: Tensor) -> Tensor:
         """The wanted rows of something computed for all rows of x."""
@@ -44,7 +46,7 @@ class Encoded(NamedTuple):
 class Encoder(nn.Module):
     """Places samples. Knows nothing of graphs' similarities, losses or tasks."""
 
-    #: What the feed has to hand over: feature rows, row numbers, or rows with edges.
+    #: What the feed has to hand over: feature rows, row numbers, rows with edges, or pictures.
     needs: ClassVar[Needs] = "rows"
     #: Whether the encoder places rows it was not fitted on.
     inductive: ClassVar[bool] = True

@@ -16,11 +16,12 @@ from graphurl.embedding import Embedding
 from graphurl.errors import InputError
 from graphurl.graphs.graph import Graph
 from graphurl.pipeline import default_recipe, embed
+from graphurl.recipes import Choices
 
 #: scikit-learn's name of a parameter → the recipe's.
 RENAMED = {"n_components": "dim", "n_epochs": "epochs", "learning_rate": "lr"}
 #: Parameters that are no settings of a recipe.
-OWN = ("encoder", "random_state", "device", "verbose", "settings", "callbacks", "method")
+OWN = ("encoder", "random_state", "device", "verbose", "settings", "callbacks", "method", "add")
 
 
 class GraphEmbedder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -32,7 +33,7 @@ class GraphEmbedder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
     verbose: int
     settings: dict[str, Any] | None
     callbacks: Sequence[Any]
-    method: str | None
+    method: Any
 
     def _resolved(self) -> dict[str, Any]:
         """Settings that the user gave; None means the recipe's default."""
@@ -54,9 +55,9 @@ class GraphEmbedder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
 
             encoder = copy.deepcopy(encoder)  # a fit does not change its parameters
         # A recipe of its own: the name of a graph among the settings is not the graph that is handed over.
-        recipe = default_recipe(samples, self.method).but(**self._resolved())
+        recipe = self._recipe(samples).but(**self._resolved())
         result = embed(
-            samples, recipe=recipe, graph=graph, encoder=encoder, device=self.device,
+            samples, recipe=recipe, graph=graph, encoder=encoder, add=getattr(self, "add", ()), device=self.device,
             callbacks=tuple(self.callbacks), progress=self.verbose > 0,
         )  # fmt: skip
         self.result_: Embedding = result
@@ -67,6 +68,10 @@ class GraphEmbedder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
         self.n_iter_ = max(1, len(result.history))
         self._n_features_out = result.z.shape[1]
         return self
+
+    def _recipe(self, samples: Samples) -> Choices:
+        """The recipe of the method, or the one that fits the data."""
+        return default_recipe(samples, self.method)
 
     def report(self) -> Any:
         """Every metric that the fitted data allow."""

@@ -35,7 +35,25 @@ METRICS: dict[str, str] = {
     "normalised_std": "graphurl.evaluation.spread:spread",
     "uniformity": "graphurl.evaluation.spread:spread",
     "nlad": "graphurl.evaluation.spread:class_spread",
+    "weighted_knn_5": "graphurl.evaluation.retrieval:weighted_knn",
+    "weighted_knn_20": "graphurl.evaluation.retrieval:weighted_knn",
+    "weighted_knn_200": "graphurl.evaluation.retrieval:weighted_knn",
+    "recall_1": "graphurl.evaluation.retrieval:recall",
+    "recall_2": "graphurl.evaluation.retrieval:recall",
+    "recall_4": "graphurl.evaluation.retrieval:recall",
+    "recall_8": "graphurl.evaluation.retrieval:recall",
 }
+
+# Measured only when asked for by name: they take minutes, or answer what another metric has answered.
+ON_REQUEST: dict[str, str] = {
+    "linear_protocol": "graphurl.evaluation.protocols:linear_protocol",
+    "fast_linear": "graphurl.evaluation.protocols:fast_linear",
+    "confident_accuracy": "graphurl.evaluation.confident:confident_accuracy",
+}
+
+# Directions and weighted votes say little about a map to look at, so up to this dimension they are not in the default.
+MAP_DIMENSIONS = 3
+_FOR_VECTORS = ("graphurl.evaluation.retrieval:weighted_knn", "graphurl.evaluation.retrieval:recall")
 
 _Metric = Callable[..., dict[str, Any]]
 
@@ -106,7 +124,7 @@ def evaluate(
     *,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Report:
-    """Measures an embedding by every metric that the inputs allow.
+    """Measures an embedding by every metric that the inputs allow, or by those that are named.
 
     Rows with NaN or infinity in z or x are left out of everything, with a warning and a count. A metric
     that the inputs do not allow (no labels, one class, fewer rows than neighbours) is skipped, with the
@@ -117,7 +135,7 @@ def evaluate(
         x: The space they came from, (N, F), dense or sparse; for the neighbourhood metrics.
         y: Labels, (N,), -1 where unknown; for probes and clusters.
         splits: Masks (N,) or row numbers, "train", "val", "test"; without them probes draw their own.
-        metrics: Names of `METRICS`; None for all that are possible.
+        metrics: Names of `METRICS` or `ON_REQUEST`; None for all of `default_metrics` that are possible.
         seed: Draws every subset, split and start.
         settings: Arguments by function: ``{"knn_accuracy": {"k": 20, "metric": "cosine"}}``.
 
@@ -127,8 +145,9 @@ def evaluate(
     Raises:
         InputError: Inputs that do not match, an unknown name, or a requested metric that is impossible.
     """
-    names = _requested(metrics)
     given = _matching(z, x, y, splits)
+    names = default_metrics(given["z"].shape[1]) if metrics is None else _requested(metrics)
+    targets = {**METRICS, **ON_REQUEST}
     kept, rows = _finite(given)
     kept["seed"] = seed
     results: dict[str, dict[str, Any] | InputError] = {}
@@ -136,7 +155,7 @@ def evaluate(
     found: dict[str, dict[str, Any]] = {}
     skipped: dict[str, str] = {}
     for name in names:
-        target = METRICS[name]
+        target = targets[name]
         if target not in results:
             started = time.perf_counter()
             results[target] = _attempt(target, kept, settings or {})
@@ -169,11 +188,24 @@ def summarise(reports: Sequence[Report]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _requested(metrics: Iterable[str] | None) -> list[str]:
-    names = list(METRICS) if metrics is None else [metrics] if isinstance(metrics, str) else list(metrics)
+def default_metrics(dim: int) -> list[str]:
+    """Names of the metrics that are measured when none are asked for.
+
+    Args:
+        dim: Dimension of the embedding: one of up to 3 is a map to look at, one of more a vector to compute with.
+
+    Returns:
+        All of `METRICS`; for a map without weighted votes and retrieval.
+    """
+    return [name for name, target in METRICS.items() if dim > MAP_DIMENSIONS or target not in _FOR_VECTORS]
+
+
+def _requested(metrics: Iterable[str]) -> list[str]:
+    names = [metrics] if isinstance(metrics, str) else list(metrics)
+    known = {**METRICS, **ON_REQUEST}
     for name in names:
-        if name not in METRICS:
-            raise unknown("metric", name, METRICS)
+        if name not in known:
+            raise unknown("metric", name, known)
     return list(dict.fromkeys(names))
 
 
@@ -234,7 +266,7 @@ def _entry(name: str, result: Mapping[str, Any]) -> dict[str, Any]:
     value = float(result[name] if name in result else result["accuracy"])
     if not math.isfinite(value):
         raise ValueError(f"{name} is {value}")
-    own = {*METRICS, "accuracy", "protocol"}
+    own = {*METRICS, *ON_REQUEST, "accuracy", "protocol"}
     around = {key: _plain(v) for key, v in result.items() if key not in own}
     return {"value": value, "protocol": str(result["protocol"]), **around}
 

@@ -60,7 +60,9 @@ def class_spread(z: Any, y: Any) -> dict[str, Any]:
     """NLAD of the class means: -log |det M|, M their cosine matrix.
 
     0 for orthogonal class means, large for similar ones; it does not see how wide the classes are, and it
-    needs at least as many dimensions as classes.
+    needs at least as many dimensions as classes. The means are of the rows as given, neither centred nor
+    scaled: features after a ReLU have far larger values than the embedding behind them, so compare only rows
+    of the same layer.
 
     Args:
         z: Embeddings, (N, d).
@@ -80,7 +82,8 @@ def class_spread(z: Any, y: Any) -> dict[str, Any]:
     value = float(formulas.nlad(rows, torch.from_numpy(labels)))
     if math.isinf(value):
         raise InputError("two class means point the same way: NLAD is infinite")
-    return {"nlad": value, "classes": classes, "protocol": f"cosines of {classes} class means"}
+    protocol = f"cosines of {classes} class means of the {rows.shape[1]}-D rows as given"
+    return {"nlad": value, "classes": classes, "protocol": protocol}
 
 
 def _tensor(z: Any) -> Tensor:

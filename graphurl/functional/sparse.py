@@ -39,3 +39,20 @@ def take_rows(x: Tensor, rows: Tensor) -> Tensor:
     dense = x.values().new_zeros(len(rows), x.shape[1])
     dense[place, x.col_indices()[entry]] = x.values()[entry]
     return dense
+
+
+def indicator(col: Tensor, width: int) -> Tensor:
+    """A sparse matrix with ones at the given columns of each row.
+
+    Args:
+        col: Column numbers, (R,) for one in each row or (R, m) for m, rising along a row.
+        width: Number of columns.
+
+    Returns:
+        A CSR matrix R × width, float32.
+    """
+    many = col[:, None] if col.ndim == 1 else col
+    rows, each = many.shape
+    crow = torch.arange(rows + 1, device=col.device) * each
+    value = torch.ones(rows * each, device=col.device)
+    return csr_matrix(crow, many.reshape(-1), value, (rows, width))

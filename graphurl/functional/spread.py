@@ -15,6 +15,9 @@ _MOST = 0.9
 _ALIKE = 1e-3
 # Rounding: a spread below this share of the rows' length is not a spread.
 _ROUNDING = 1e-6
+# Directions have collapsed below this deviation of unit rows: a mean cosine above 0.9975. A narrow cone, as
+# some healthy methods have it, is far wider.
+_ONE_WAY = 0.05
 # A rank is collapsed below 1 + 0.02 (d - 1): 1.02 of 2 (a line), 3.5 of 128.
 _RANK_SHARE = 0.02
 
@@ -139,17 +142,18 @@ def nlad(z: Tensor, y: Tensor) -> Tensor:
     return -2 * volume
 
 
-def collapse(z: Tensor, *, max_rows: int = 2000) -> Verdict:
+def collapse(z: Tensor, *, max_rows: int = 2000, directions: bool = False) -> Verdict:
     """Judges whether an embedding has collapsed, cheaply enough for every epoch.
 
     Collapsed means one of: numbers that are not finite; all (or most) rows at one point, relative to the
     scale of the rows; a rank far below the dimension, effective rank < 1 + 0.02 (d - 1). The test does not
-    depend on the scale and holds for Euclidean and cosine embeddings alike; an embedding that is spread but
-    meaningless passes.
+    depend on the scale. Rows that are compared by their directions alone have also collapsed when these are alike,
+    however their lengths differ. An embedding that is spread but meaningless passes.
 
     Args:
         z: Embeddings, (N, d). Neither the tensor nor its graph is touched.
         max_rows: Rows looked at, evenly spaced, so that no random state is needed.
+        directions: Rows are compared by cosine.
 
     Returns:
         Effective rank, std (of unit rows, see `std_of_normalised`), the dimension, the verdict and its
@@ -165,7 +169,9 @@ def collapse(z: Tensor, *, max_rows: int = 2000) -> Verdict:
             reason = f"{bad} of {len(z)} rows are not finite"
             return Verdict(effective_rank=0.0, std=0.0, dim=dim, collapsed=True, reason=reason)
         rank, std = float(effective_rank(z)), float(std_of_normalised(z)) if len(z) else 0.0
-        reason = _alike(z) or _flat(rank, len(z), dim)
+        one_way = f"all rows point the same way (deviation {std:.3f} of unit rows, below {_ONE_WAY})"
+        reason = _alike(z) or (one_way if directions and std < _ONE_WAY and len(z) > 1 else "")
+        reason = reason or _flat(rank, len(z), dim)
         return Verdict(effective_rank=rank, std=std, dim=dim, collapsed=bool(reason), reason=reason)
 
 

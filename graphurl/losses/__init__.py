@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
+from graphurl.losses.alignment import Alignment, alignment
 from graphurl.losses.base import Loss, PairLoss
 from graphurl.losses.bce import BCE, bce
+from graphurl.losses.cosine import CrossCorrelation, DistanceEnhancement, cross_correlation, distance_enhancement
 from graphurl.losses.gkl import GKL, gkl
 from graphurl.losses.infonce import InfoNCE, infonce
 from graphurl.losses.kl import KL, kl
 from graphurl.losses.mse import MSE, mse
 
-__all__ = ["BCE", "GKL", "KL", "MSE", "InfoNCE", "Loss", "PairLoss", "bce", "gkl", "infonce", "kl", "mse"]
+__all__ = [
+    "BCE",
+    "GKL",
+    "KL",
+    "MSE",
+    "Alignment",
+    "CrossCorrelation",
+    "DistanceEnhancement",
+    "InfoNCE",
+    "Loss",
+    "PairLoss",
+    "alignment",
+    "bce",
+    "cross_correlation",
+    "distance_enhancement",
+    "gkl",
+    "infonce",
+    "kl",
+    "mse",
+]

@@ -44,6 +44,14 @@ class InfoNCE(KL):
         entropy = entropy + (share.sum(dim=1) * mass.where(mass > 0, mass.new_ones(())).log()[:, 0])
         return divergence + divergence.new_tensor([1.0, 0.0]) * entropy.sum()
 
+    @property
+    def _heat(self) -> float:
+        return self.temperature
+
+    def _of_shares(self, share: Tensor, log_q: Tensor) -> Tensor:
+        """-Σ P log q^(1/T)."""
+        return -(share * log_q).sum() / self.temperature
+
     def minimiser(self, p: Tensor) -> Tensor:
         """q* = (p / Σp)^T, up to a factor of its row."""
         return super().minimiser(p) ** self.temperature

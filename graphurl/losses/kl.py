@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -51,6 +52,32 @@ class KL(Loss):
         log_z = torch.logsumexp(torch.where(kept[:, None], log_wq, torch.zeros_like(log_wq)), dim=1)
         row = cross.sum(dim=1) / safe - safe.log() + log_z
         return torch.stack([torch.where(kept, row, torch.zeros_like(row)).sum(), kept.sum().to(row)])
+
+    def of_entries(
+        self, row: Tensor, p: Tensor, log_q: Tensor, rows: int, log_z: Callable[[Tensor, float], Tensor]
+    ) -> Tensor:
+        """The statistics of `partial` over rows, from the few pairs with p > 0 and the normalisers of all rows.
+
+        Args:
+            row: The row of each such pair.
+            p: Its prescribed similarity, above 0.
+            log_q: Log of its embedded similarity.
+            rows: Number of rows of the block.
+            log_z: Gives Σ_i k_i log Σ_j q_ij^(1/T) over all pairs, for k_i ≥ 0 and T.
+        """
+        mass = p.new_zeros(rows).index_add(0, row, p)
+        share = p / mass[row]
+        kept = (mass > 0).to(log_q)
+        return torch.stack([self._of_shares(share, log_q) + log_z(kept, self._heat), kept.sum()])
+
+    @property
+    def _heat(self) -> float:
+        """T: what log q is divided by before it is normalised."""
+        return 1.0
+
+    def _of_shares(self, share: Tensor, log_q: Tensor) -> Tensor:
+        """Σ P log(P / q), q not yet normalised."""
+        return (share * (share.log() - log_q)).sum()
 
     def combine(self, parts: Tensor, reduction: str = "mean") -> Tensor:
         """KL(P ‖ Q); over rows the mean or the sum of the rows' divergences."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from graphurl.plots.contact import contact_sheet
 from graphurl.plots.curves import curves
 from graphurl.plots.scatter import scatter
 
-__all__ = ["curves", "scatter"]
+__all__ = ["contact_sheet", "curves", "scatter"]

@@ -25,7 +25,7 @@ class Term:
         similarity: Kernel of the embedded side.
         loss: The divergence.
         weight: Factor of the term in the objective.
-        head: A module put on the embedding for this term alone.
+        head: A module put on the embedding. Terms that share a head share one pass through it.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Objective(nn.Module):
         self.terms = list(terms)
         self.sources = nn.ModuleList(term.source for term in terms)
         self.heads = nn.ModuleList(term.head for term in terms)
-        self._last: tuple[Batch, Encoded] | None = None
+        self._last: tuple[Batch, list[Encoded]] | None = None
 
     @property
     def steps(self) -> int:
@@ -77,39 +77,50 @@ class Objective(nn.Module):
             The weighted sum of the terms, and each term's own value.
         """
         out = self.encode(batch)
-        self._last = (batch, Encoded(out.z.detach(), tuple(h.detach() for h in out.hidden)))
         total = out.z.new_zeros(())
         values: dict[str, float] = {}
         with torch.autocast(out.z.device.type, enabled=False):
-            for term in self.terms:
-                placed = Encoded(term.head(out.z), out.hidden)
-                relation = term.source.relate(batch, placed, progress)
-                value, _ = evaluate(relation, term.similarity, term.loss)
+            placed = self._placed(out)
+            for term, seen in zip(self.terms, placed, strict=True):
+                relations = term.source.relations(batch, seen, progress)
+                parts = [evaluate(relation, term.similarity, term.loss)[0] for relation in relations]
+                value = torch.stack(parts).mean()
                 total = total + term.weight * value
                 if len(self.terms) > 1:
                     values[term.name] = value.item()
+        detached = [Encoded(seen.z.detach(), tuple(h.detach() for h in seen.hidden)) for seen in placed]
+        self._last = (batch, detached)
         return total, values
 
+    def _placed(self, out: Encoded) -> list[Encoded]:
+        """What each term sees: its head's output, and below it the encoder's as the last hidden layer."""
+        seen: dict[int, Encoded] = {}
+        for term in self.terms:
+            if id(term.head) not in seen:
+                bare = isinstance(term.head, nn.Identity)
+                hidden = out.hidden if bare else (*out.hidden, out.z)
+                seen[id(term.head)] = Encoded(term.head(out.z), hidden)
+        return [seen[id(term.head)] for term in self.terms]
+
     def after_step(self) -> Tensor:
-        """Lets the sources update their state; returns the embeddings of the last batch."""
+        """Lets the sources update their state; returns what the first term saw of the last batch."""
         if self._last is None:
             raise RuntimeError("after_step comes after a forward pass")
-        batch, out = self._last
+        batch, placed = self._last
         with torch.no_grad():
-            for source in self.sources:
-                assert isinstance(source, Source)
-                source.after_step(batch, out)
-        return out.z
+            for term, seen in zip(self.terms, placed, strict=True):
+                term.source.after_step(batch, seen)
+        return placed[0].z
 
     def calibrate(self, generator: torch.Generator, *, mu: bool, sigma: bool) -> None:
         """Takes μ_Z and σ_Z of every term from a first batch."""
         if not (mu or sigma):
             return
         batch = self.draw(generator)
-        training = self.encoder.training
-        self.encoder.eval()
+        training = self.training
+        self.eval()
         with torch.no_grad():
-            z = self.encode(batch).z
-        self.encoder.train(training)
-        for term in self.terms:
-            term.similarity = term.similarity.calibrated(z, mu=mu, sigma=sigma)
+            placed = self._placed(self.encode(batch))
+        self.train(training)
+        for term, seen in zip(self.terms, placed, strict=True):
+            term.similarity = term.similarity.calibrated(seen.z, mu=mu, sigma=sigma)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import torch
@@ -24,6 +24,8 @@ class Relation:
         weight: How often each pair counts, R × C; absent means `far_weight` for pairs with p = 0, else 1.
         far_weight: Weight of pairs with p = 0 where `weight` is absent.
         same: Row i and column i are the same sample, hence no pair.
+        left_out: Which pairs of the first C' ≤ C columns are no pairs, R × C' true or false: the other keys of
+            MoCo's batch, an image's own embedding among columns. Takes the place of a matrix of weights.
         total: Σ of weights of the *full* relation that this one samples. Additive losses are divided by it, a
             constant, so the estimate stays unbiased. Absent means: divide by the weights present.
     """
@@ -34,6 +36,7 @@ class Relation:
     weight: Tensor | None = None
     far_weight: float = 1.0
     same: bool = False
+    left_out: Tensor | None = None
     total: float | None = None
 
     def block(self, start: int, stop: int) -> tuple[Tensor, Tensor | None]:
@@ -43,10 +46,19 @@ class Relation:
         else:
             p = take_rows(self.p, torch.arange(start, stop, device=self.p.device))
         if self.weight is not None:
-            return p, self.weight[start:stop]
-        if not self.same and self.far_weight == 1:
+            return p, self._without(self.weight[start:stop], start, stop)
+        if not self.same and self.far_weight == 1 and self.left_out is None:
             return p, None
-        return p, pair_weight(p, self.far_weight, start if self.same else None)
+        weight = pair_weight(p, self.far_weight, start if self.same else None)
+        return p, self._without(weight, start, stop)
+
+    def _without(self, weight: Tensor, start: int, stop: int) -> Tensor:
+        """The weights, 0 where a pair is left out."""
+        if self.left_out is None:
+            return weight
+        kept = ~self.left_out[start:stop]
+        width = kept.shape[1]
+        return torch.cat([weight[:, :width] * kept, weight[:, width:]], dim=1)
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,8 @@ class Batch:
         weight: Pair weights of nodes × nodes; absent as in `Relation`.
         far_weight: As in `Relation`.
         total: As in `Relation`.
+        views: How many full-size views of each sample the inputs hold, view after view.
+        notes: What else the draw knows, by name: label; partner and ratio of mixtures.
     """
 
     nodes: Tensor
@@ -68,6 +82,8 @@ class Batch:
     weight: Tensor | None = None
     far_weight: float = 1.0
     total: float | None = None
+    views: int = 1
+    notes: Mapping[str, Tensor] = field(default_factory=dict)
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device."""
@@ -76,13 +92,19 @@ class Batch:
             return None if tensor is None else tensor.to(device, non_blocking=True)
 
         read = self.inputs
-        inputs = Inputs(read.x.to(device), move(read.edge_index), move(read.edge_weight), move(read.seeds))
+        more = tuple(stack.to(device, non_blocking=True) for stack in read.more)
+        inputs = Inputs(read.x.to(device), move(read.edge_index), move(read.edge_weight), move(read.seeds), more)
         nodes = self.nodes.to(device)
-        return replace(self, nodes=nodes, inputs=inputs, p=move(self.p), weight=move(self.weight))
+        notes = {name: value.to(device) for name, value in self.notes.items()}
+        return replace(self, nodes=nodes, inputs=inputs, p=move(self.p), weight=move(self.weight), notes=notes)
 
 
 class Draw(Protocol):
-    """Where batches come from. Stateless: all randomness lies in the generator, so a run can resume."""
+    """Where batches come from. All randomness lies in the generator, so that a run can resume.
+
+    A draw that has a state beyond it (the order of an epoch) is an `nn.Module` that keeps it in buffers: the
+    objective registers it, and it is checkpointed with all else.
+    """
 
     @property
     def steps(self) -> int:
@@ -104,8 +126,12 @@ class Source(nn.Module):
     buffers or submodules, so that it is moved, checkpointed and restored without further code.
     """
 
+    def relations(self, batch: Batch, out: Encoded, progress: float) -> tuple[Relation, ...]:
+        """All relations of this batch; the term is the mean of their losses. By default the one of `relate`."""
+        return (self.relate(batch, out, progress),)
+
     def relate(self, batch: Batch, out: Encoded, progress: float) -> Relation:
-        """The relation of this batch.
+        """The relation of this batch, for a source that has one.
 
         Args:
             batch: The batch as drawn.
@@ -114,8 +140,17 @@ class Source(nn.Module):
         """
         raise NotImplementedError
 
+    def compared(self, batch: Batch, encoded: Tensor) -> Tensor:
+        """Those rows of anything encoded that the relation's rows are made of; by default all of them."""
+        return encoded
+
     def after_step(self, batch: Batch, out: Encoded) -> None:
-        """Updates state once the encoder's weights have moved: push keys, average weights, refresh a bank."""
+        """Updates state once the encoder's weights have moved: push keys, average weights, refresh a bank.
+
+        Args:
+            batch: The batch of the step.
+            out: What the encoder and the term's head had made of it, without gradient.
+        """
 
 
 def pair_weight(p: Tensor, far_weight: float, diagonal: int | None) -> Tensor:

@@ -1,34 +1,50 @@
-"""Routes: how a loss over a relation is evaluated. By size, never by task; all agree."""
+"""Routes: how a loss over a relation is evaluated. By size and form, never by task; all agree."""
 
 from __future__ import annotations
+
+import math
+from typing import TypeGuard
 
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from graphurl.functional.distance import edge_squared_distances
+from graphurl.functional.pairs import INNER_METRICS, LARGEST_NU, sum_log_normalisers
+from graphurl.functional.sparse import entries
 from graphurl.losses.base import Loss, aligned
+from graphurl.losses.kl import KL
 from graphurl.relations.relation import Relation
 from graphurl.similarity import Similarity
 
 #: A block with at most this many pairs is evaluated at once (a handful of such float32 matrices live at a time).
 DENSE_PAIRS = 2**24
+#: A relation with more pairs than this is streamed where its form allows: from here on it is faster.
+STREAMED_FROM = 2**18
+#: An entry costs as much as this many pairs of a product.
+ENTRY_COST = 64
+#: Up to this dimension Euclidean distances are better taken by differences, which no product gives.
+DIFFERENCES_UP_TO = 4
 
 
 def evaluate(
     relation: Relation, similarity: Similarity, loss: Loss, *, chunk: int | None = None
 ) -> tuple[Tensor, int]:
-    """The loss of a relation, dense or in row chunks that the backward pass computes again.
+    """The loss of a relation: dense, streamed, or in row chunks that the backward pass computes again.
 
     Args:
         relation: What to compare.
         similarity: Kernel of the embedded side.
         loss: The divergence.
-        chunk: Rows at a time; absent means all when the block is small, else as many as fit.
+        chunk: Rows at a time; absent means all when the block is small, streamed tiles where the relation is large
+            and of that form (`streams`), else as many rows as fit.
 
     Returns:
         The loss (additive losses divided by `relation.total` where that is given) and the number of pairs seen.
     """
     rows, cols = len(relation.rows), len(relation.cols)
+    if chunk is None and rows * cols > STREAMED_FROM and streams(loss, relation, similarity):
+        return loss.combine(_streamed(relation, similarity, loss)[None]), rows * cols
     size = chunk or max(1, min(rows, DENSE_PAIRS // max(1, cols)))
     parts = [
         _part(relation, similarity, loss, start, min(start + size, rows), recompute=size < rows)
@@ -40,12 +56,92 @@ def evaluate(
     return loss.combine(stacked, "mean"), rows * cols
 
 
+def streams(loss: Loss, relation: Relation, similarity: Similarity) -> TypeGuard[KL]:
+    """Whether the loss needs q at the few entries of p only, and beyond them the normaliser of each row.
+
+    That is so for losses normalised over rows, a sparse p, no weights but 0 (the same sample, pairs left out),
+    and a similarity that is a function of an inner product.
+    """
+    p, metric = relation.p, similarity.metric
+    rows, cols = len(relation.rows), len(relation.cols)
+    return (
+        isinstance(loss, KL)
+        and loss.over == "rows"
+        and p.layout == torch.sparse_csr
+        and p.shape == (rows, cols)
+        and p.values().numel() * ENTRY_COST <= rows * cols
+        and relation.weight is None
+        and relation.far_weight == 1
+        and metric in INNER_METRICS
+        and (metric == "cosine" or relation.cols.shape[1] > DIFFERENCES_UP_TO)
+        and not isinstance(similarity.mu, Tensor)
+        and similarity.mu == 0
+        and not isinstance(similarity.sigma, Tensor)
+        and (similarity.nu <= LARGEST_NU or math.isinf(similarity.nu))
+    )
+
+
+def _streamed(relation: Relation, similarity: Similarity, loss: KL) -> Tensor:
+    """The statistics of the whole relation: its entries pair by pair, the rest in the normalisers."""
+    row, col, p = _similar(relation)
+    log_q = _log_q(relation, similarity, row, col)
+
+    def log_z(count: Tensor, temperature: float) -> Tensor:
+        assert isinstance(similarity.metric, str)
+        assert isinstance(similarity.sigma, float | int)
+        return sum_log_normalisers(
+            relation.rows,
+            relation.cols,
+            count,
+            metric=similarity.metric,
+            nu=similarity.nu,
+            sigma=similarity.sigma,
+            temperature=temperature,
+            normalised=similarity.normalised,
+            same=relation.same,
+            left_out=relation.left_out,
+        )
+
+    return loss.of_entries(row, p.to(log_q), log_q, len(relation.rows), log_z)
+
+
+def _similar(relation: Relation) -> tuple[Tensor, Tensor, Tensor]:
+    """Row, column and value of the pairs with p > 0."""
+    rows = torch.arange(len(relation.rows), device=relation.p.device)
+    row, entry = entries(relation.p.crow_indices(), rows)
+    col, p = relation.p.col_indices()[entry], relation.p.values()[entry]
+    kept = p > 0
+    if relation.same:
+        kept &= row != col
+    if relation.left_out is not None:
+        inside = col < relation.left_out.shape[1]
+        kept[inside] &= ~relation.left_out[row[inside], col[inside]]
+    return row[kept], col[kept], p[kept]
+
+
+def _log_q(relation: Relation, similarity: Similarity, row: Tensor, col: Tensor) -> Tensor:
+    """Log-similarity of some pairs, in slices whose differences the backward pass computes again."""
+
+    def piece(rows: Tensor, cols: Tensor, at: Tensor, to: Tensor) -> Tensor:
+        each = torch.arange(len(at), device=at.device)
+        return similarity.log(edge_squared_distances(rows[at], cols[to], each, each, similarity.metric))
+
+    size = max(1, DENSE_PAIRS // max(1, relation.rows.shape[1]))
+    if len(row) <= size:
+        return piece(relation.rows, relation.cols, row, col)
+    parts = [
+        checkpoint(piece, relation.rows, relation.cols, at, to, use_reentrant=False, preserve_rng_state=False)
+        for at, to in zip(torch.split(row, size), torch.split(col, size), strict=True)
+    ]
+    return torch.cat(parts)
+
+
 def _part(
     relation: Relation, similarity: Similarity, loss: Loss, start: int, stop: int, *, recompute: bool
 ) -> Tensor:
-    p, weight = relation.block(start, stop)
-
     def statistics(rows: Tensor, cols: Tensor) -> Tensor:
+        # Made here, so that it is made again and not kept from the forward to the backward pass.
+        p, weight = relation.block(start, stop)
         return loss.partial(*aligned(p, similarity.of(rows, cols), weight))
 
     rows = relation.rows[start:stop]

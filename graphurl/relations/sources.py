@@ -26,7 +26,7 @@ class Static(Source):
         )
 
 
-class Dynamic(Static):
+class Dynamic(Source):
     """p' = clip(β p_X + p_{Z,l}), β from 1 to 0 over training (GenURL, Eq. 7).
 
     p_{Z,l} is the similarity of a hidden layer's output, without gradient. Uncalibrated it is useless: after an
@@ -36,24 +36,33 @@ class Dynamic(Static):
 
     Args:
         similarity: Kernel of the hidden layer; its σ and μ are replaced by the calibration.
+        given: Source of the relation that p_{Z,l} is added to: p_X of a graph, or positives among views.
         layer: Index of the hidden layer, counted as in a list (-1 is the last).
         rows: Number of rows on which the scale is calibrated.
     """
 
-    def __init__(self, similarity: Similarity | None = None, *, layer: int = -1, rows: int = 128) -> None:
+    def __init__(
+        self,
+        similarity: Similarity | None = None,
+        *,
+        given: Source | None = None,
+        layer: int = -1,
+        rows: int = 128,
+    ) -> None:
         """Keeps the settings; there is no state."""
         super().__init__()
+        self.given = given or Static()
         self.similarity = similarity or Similarity(nu=100.0)
         self.layer, self.rows = layer, rows
 
     def relate(self, batch: Batch, out: Encoded, progress: float) -> Relation:
         """The batch against itself, with the hidden layer's similarity added."""
-        relation = super().relate(batch, out, progress)
-        p, weight = relation.block(0, len(batch.nodes))
+        relation = self.given.relate(batch, out, progress)
+        p, weight = relation.block(0, len(relation.rows))
         if weight is None:
             weight = pair_weight(p, 1.0, 0)
         with torch.no_grad():
-            hidden = self._hidden(out).detach().to(p.dtype)
+            hidden = self.given.compared(batch, self._hidden(out)).detach().to(p.dtype)
             own = self.own_similarity(hidden, p, weight)
             mixed = ((1 - progress) * p + own).clamp(max=1.0)
         return replace(relation, p=mixed, weight=weight)

@@ -50,16 +50,18 @@ class CollapseMonitor:
     Attributes:
         fail: Raise instead of warning.
         patience: Epochs in a row that have to look collapsed.
+        directions: The embedding is compared by cosine, so that its directions are what can collapse.
     """
 
     fail: bool = False
     patience: int = 1
+    directions: bool = False
     _seen: int = field(default=0, init=False)
     _told: bool = field(default=False, init=False)
 
     def __call__(self, moment: Moment) -> bool:
         """Adds effective rank and spread to the record; warns once, or raises."""
-        verdict = collapse(moment.z)
+        verdict = collapse(moment.z, directions=self.directions)
         moment.record["effective_rank"] = round(float(verdict["effective_rank"]), 4)
         moment.record["spread"] = float(verdict["std"])
         self._seen = self._seen + 1 if verdict["collapsed"] else 0
@@ -68,7 +70,7 @@ class CollapseMonitor:
         self._told = True
         message = (
             f"the embedding collapsed in epoch {moment.epoch}: {verdict['reason']}; "
-            "raise far_weight or negatives, lower lr, or use another loss"
+            "lower lr, or use a loss that pushes more apart (far_weight, negatives, another method)"
         )
         if self.fail:
             raise RunError(message)

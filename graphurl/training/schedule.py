@@ -23,25 +23,32 @@ class Schedule:
         name: constant, cosine (to 0), linear (to 0) or step (x 0.1 at 60 % and 80 %).
         steps: Number of steps of the run.
         warmup: Share of the steps spent warming up.
+        rounds: How often the whole course is run through, each time from its start.
     """
 
     name: str
     steps: int
     warmup: float = 0.05
+    rounds: int = 1
 
     def __post_init__(self) -> None:
-        """Refuses an unknown shape."""
+        """Refuses an unknown shape, and shares and numbers out of range."""
         if self.name not in SCHEDULES:
             raise unknown("schedule", self.name, SCHEDULES)
         if not 0 <= self.warmup < 1:
             raise InputError(f"warmup is {self.warmup}: give the share of the run spent warming up, from 0 to below 1")
+        if self.rounds < 1:
+            raise InputError(f"rounds is {self.rounds}: give the number of courses of the learning rate, 1 or more")
 
     def factor(self, step: int) -> float:
         """The factor at a step, counted from 0."""
-        rising = self.warmup * self.steps
-        if step < rising:
-            return (step + 1) / (math.floor(rising) + 1)
-        share = (step - rising) / max(1.0, self.steps - rising)
+        steps = self.steps / self.rounds
+        # In whole numbers: a remainder of floats can put the first step of a round at the end of the one before.
+        done = min(step * self.rounds // self.steps, self.rounds - 1)
+        rising, step_of_round = self.warmup * steps, step - done * self.steps / self.rounds
+        if step_of_round < rising:
+            return (step_of_round + 1) / (math.floor(rising) + 1)
+        share = (step_of_round - rising) / max(1.0, steps - rising)
         if self.name == "cosine":
             return 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
         if self.name == "linear":

@@ -42,6 +42,7 @@ class Settings:
         momentum: Momentum of sgd.
         schedule: constant, cosine, linear or step.
         warmup: Share of the run spent warming up.
+        rounds: Cycles of the learning rate.
         clip: Largest gradient norm; 0 means no limit.
         precision: float32, or bfloat16 for the encoder under autocast.
         compile: Whether to compile the encoder.
@@ -58,6 +59,7 @@ class Settings:
     momentum: float = 0.9
     schedule: str = "cosine"
     warmup: float = 0.05
+    rounds: int = 1
     clip: float = 0.0
     precision: str = "float32"
     compile: bool = False
@@ -150,7 +152,7 @@ class Trainer:
         settings, steps = self.settings, objective.steps
         weights = [w for w in objective.parameters() if w.requires_grad]
         stepper = optimiser(settings.optimiser, weights, settings.rate, settings.weight_decay, settings.momentum)
-        schedule = Schedule(settings.schedule, max(1, settings.epochs * steps), settings.warmup)
+        schedule = Schedule(settings.schedule, max(1, settings.epochs * steps), settings.warmup, settings.rounds)
         generator = torch.Generator().manual_seed(settings.seed)
         run, step, running = Trained(), 0, 0.0
         if resume and self.checkpoint is not None and self.checkpoint.exists():

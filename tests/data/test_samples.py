@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from graphurl.data.samples import Samples, check_finite, check_trainable, feature_matrix
+from graphurl.data.stacks import Stack
 from graphurl.errors import InputError
 from graphurl.graphs.graph import Graph
 
@@ -25,7 +28,7 @@ def test_graph_alone_is_enough() -> None:
 @pytest.mark.parametrize(
     ("parts", "text"),
     [
-        ({}, "neither features nor a graph"),
+        ({}, "neither features, pictures nor a graph"),
         ({"x": torch.zeros(0, 2)}, "no samples"),
         ({"x": torch.zeros(3)}, "must be"),
         ({"x": torch.zeros(3, 2, dtype=torch.float64)}, "float32"),
@@ -43,6 +46,45 @@ def test_parts_that_do_not_fit_are_refused(parts: dict[str, object], text: str) 
     with pytest.raises(InputError, match=text) as caught:
         Samples("s", **parts)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
+
+
+def pictures(n: int = 3) -> Stack:
+    return Stack(torch.zeros(n, 1, 2, 4, dtype=torch.uint8))
+
+
+def test_pictures_alone_are_enough() -> None:
+    samples = Samples("p", images=pictures(), y=torch.tensor([0, 1, 0]))
+    assert len(samples) == 3
+    assert samples.shape == (1, 2, 4)
+    assert Samples("p", images=pictures(), shape=(1, 2, 4)).shape == (1, 2, 4)
+    assert len(check_trainable(samples)) == 3
+
+
+def test_pictures_may_have_features_of_another_width() -> None:
+    samples = Samples("p", torch.rand(3, 5), images=pictures(), feature_names=tuple("abcde"))
+    assert samples.shape == (1, 2, 4)
+    assert len(replace(samples, images=None, shape=None)) == 3
+
+
+@pytest.mark.parametrize(
+    ("parts", "text"),
+    [
+        ({"x": torch.zeros(2, 8)}, "the pictures: 3 entries for 2"),
+        ({"y": torch.zeros(2, dtype=torch.int64)}, "the labels: 2 entries for 3"),
+        ({"ids": ("a",)}, "the ids: 1 entries for 3"),
+        ({"graph": Graph.from_edges([0], [1], 2)}, "the graph: 2 entries for 3"),
+        ({"shape": (1, 4, 2)}, r"image shape \(1, 4, 2\) for pictures \(1, 2, 4\)"),
+        ({"feature_names": ("a",)}, "1 feature names for 0 columns"),
+    ],
+)
+def test_parts_that_do_not_fit_the_pictures_are_refused(parts: dict[str, object], text: str) -> None:
+    with pytest.raises(InputError, match=text):
+        Samples("p", images=pictures(), **parts)  # type: ignore[arg-type]
+
+
+def test_one_picture_cannot_be_trained_on() -> None:
+    with pytest.raises(InputError, match="one sample"):
+        check_trainable(Samples("p", images=pictures(1)))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

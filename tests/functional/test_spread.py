@@ -108,6 +108,18 @@ def test_every_way_to_collapse_is_named(z: torch.Tensor, reason: str) -> None:
     assert np.isfinite([verdict["effective_rank"], verdict["std"]]).all()
 
 
+def test_rows_that_point_one_way_have_collapsed_if_directions_are_what_counts() -> None:
+    one_way = torch.ones(100, 16) + 0.02 * cloud(100, 16)
+    one_way *= torch.linspace(1, 50, 100)[:, None]
+    assert not collapse(one_way)["collapsed"]
+    verdict = collapse(one_way, directions=True)
+    assert verdict["collapsed"]
+    assert verdict["reason"].startswith("all rows point the same way")
+    cone = torch.ones(100, 16) + 0.5 * cloud(100, 16)  # a mean cosine of 0.8, as healthy methods may have
+    assert not collapse(cone, directions=True)["collapsed"]
+    assert not collapse(cone[:1], directions=True)["collapsed"]
+
+
 def test_the_monitor_is_cheap_and_leaves_everything_alone(rng_untouched: None) -> None:
     z = cloud(5000, 64).float().requires_grad_()
     before = z.detach().clone()

@@ -11,7 +11,26 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from graphurl.errors import InputError
-from graphurl.losses import BCE, GKL, KL, MSE, InfoNCE, Loss, bce, gkl, infonce, kl, mse
+from graphurl.losses import (
+    BCE,
+    GKL,
+    KL,
+    MSE,
+    Alignment,
+    CrossCorrelation,
+    DistanceEnhancement,
+    InfoNCE,
+    Loss,
+    alignment,
+    bce,
+    cross_correlation,
+    distance_enhancement,
+    gkl,
+    infonce,
+    kl,
+    mse,
+)
+from graphurl.similarity import Similarity
 
 
 def example(rows: int = 5, cols: int = 7, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
@@ -29,7 +48,7 @@ def naive(loss: Loss, p: Tensor, log_q: Tensor, w: Tensor) -> float:
     """Double loops over explicit pairs; sums for pair losses, means over rows for row losses."""
     rows, cols = p.shape
     cell = lambda t, i, j: float(t[i, j])  # noqa: E731
-    if isinstance(loss, MSE | BCE | GKL):
+    if loss.additive:
         total = 0.0
         for i in range(rows):
             for j in range(cols):
@@ -38,10 +57,18 @@ def naive(loss: Loss, p: Tensor, log_q: Tensor, w: Tensor) -> float:
                     value = (a - b) ** 2
                 elif isinstance(loss, BCE):
                     value = -(a * lq + (1 - a) * math.log(1 - b))
+                elif isinstance(loss, Alignment):
+                    value = -a * lq
+                elif isinstance(loss, DistanceEnhancement):
+                    value = (1 - a) * (1 + lq)  # 1 + log q is the cosine
+                elif isinstance(loss, CrossCorrelation):
+                    value = (a - (1 + lq)) ** 2
                 else:
+                    assert isinstance(loss, GKL)
                     value = -a * lq + loss.gamma * abs(a - b) ** loss.power
                 total += cell(w, i, j) * value
         return total
+    assert isinstance(loss, KL)
     temperature = loss.temperature if isinstance(loss, InfoNCE) else 1.0
     groups = (
         [[(i, j) for j in range(cols)] for i in range(rows)]
@@ -65,6 +92,7 @@ def naive(loss: Loss, p: Tensor, log_q: Tensor, w: Tensor) -> float:
 ALL: list[Loss] = [
     MSE(), BCE(), GKL(), GKL(gamma=0.1), GKL(gamma=0.7, power=2), GKL(gamma=0.5, power=1.5),
     KL(), KL(over="rows"), InfoNCE(), InfoNCE(temperature=0.3),
+    Alignment(), DistanceEnhancement(), CrossCorrelation(),
 ]  # fmt: skip
 ADDITIVE = [loss for loss in ALL if loss.additive]
 
@@ -114,6 +142,42 @@ def test_minimiser_of_pair_losses(loss: Loss, p: float) -> None:
     assert float(grid[values.argmin()]) == pytest.approx(min(star, 1 - 1e-9), abs=3e-4)
 
 
+def test_alignment_and_enhancement_pull_and_push_without_end() -> None:
+    """Alignment falls all the way to q = 1 and enhancement all the way to q = 0, but where p says nothing."""
+    log_q = torch.linspace(-9, 0, 50, dtype=torch.float64)[:, None]
+    for p in (0.0, 0.3, 1.0):
+        target = torch.tensor([[p]], dtype=torch.float64)
+        pulled, pushed = (loss.pairwise(target, log_q).diff(dim=0) for loss in (Alignment(), DistanceEnhancement()))
+        assert bool((pulled < 0).all() if p > 0 else (pulled == 0).all())
+        assert bool((pushed > 0).all() if p < 1 else (pushed == 0).all())
+        assert Alignment().minimiser(target).item() == 1
+        assert DistanceEnhancement().minimiser(target).item() == 0
+
+
+def test_alignment_is_the_mean_distance_to_what_is_similar() -> None:
+    """With cosines 1 - cos of the positives, whatever the far pairs; nothing similar is no loss."""
+    z = torch.randn(4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    expected = sum(1 - torch.cosine_similarity(z[i], z[(i + 1) % 4], dim=0) for i in range(4)) / 4
+    log_q = Similarity(metric="cosine").of(z)
+    torch.testing.assert_close(alignment(torch.eye(4).roll(1, 1), log_q), expected)
+    assert alignment(torch.zeros(4, 4), log_q).item() == 0
+
+
+def test_enhancement_over_all_pairs_is_the_length_of_the_sum() -> None:
+    """Σ_{i≠j} cos = |Σ z|² - N of unit rows: smallest when the rows balance out."""
+    z = torch.randn(5, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    total = distance_enhancement(torch.eye(5), Similarity(metric="cosine").of(z), reduction="sum")
+    unit = z / z.norm(dim=1, keepdim=True)
+    torch.testing.assert_close(total, unit.sum(dim=0).square().sum() - 5)
+
+
+def test_cross_correlation_rests_where_the_cosine_is_p() -> None:
+    p = torch.tensor([[1.0, 0.0, -0.5]], dtype=torch.float64)
+    log_q = CrossCorrelation().minimiser(p).log()
+    torch.testing.assert_close(log_q, p - 1)
+    assert cross_correlation(p, log_q).item() == pytest.approx(0, abs=1e-15)
+
+
 @pytest.mark.parametrize("loss", [KL(), KL(over="rows"), InfoNCE(), InfoNCE(temperature=0.5)], ids=repr)
 def test_minimiser_of_normalised_losses_has_no_gradient(loss: Loss) -> None:
     p, _, weight = example()
@@ -134,12 +198,10 @@ def test_gkl_of_the_paper_sharpens_and_gamma_one_does_not() -> None:
     torch.testing.assert_close(GKL().minimiser(p), p)
 
 
-@pytest.mark.parametrize("loss", [BCE(), GKL(), KL(), KL(over="rows"), InfoNCE()], ids=repr)
+@pytest.mark.parametrize("loss", [BCE(), GKL(), KL(), KL(over="rows"), InfoNCE(), Alignment()], ids=repr)
 @pytest.mark.parametrize("distance", [50.0, 1e3, 1e5])
 def test_far_positive_keeps_a_gradient(loss: Loss, distance: float) -> None:
     """A clamp of q at 1e-6 would have 0 here."""
-    from graphurl.similarity import Similarity
-
     z = torch.tensor([[0.0, 0.0], [distance, 0.0], [1.0, 1.0]], requires_grad=True)
     p = torch.tensor([[0.0, 0.9, 0.1], [0.9, 0.0, 0.0], [0.1, 0.0, 0.0]])
     off = 1 - torch.eye(3)
@@ -189,6 +251,8 @@ def test_functions_are_the_classes() -> None:
         (mse(p, log_q, weight), MSE()), (bce(p, log_q, weight), BCE()),
         (gkl(p, log_q, weight, gamma=0.2, power=2), GKL(0.2, 2)), (kl(p, log_q, weight, over="rows"), KL("rows")),
         (infonce(p, log_q, weight, temperature=0.2), InfoNCE(temperature=0.2)),
+        (alignment(p, log_q, weight), Alignment()), (cross_correlation(p, log_q, weight), CrossCorrelation()),
+        (distance_enhancement(p, log_q, weight), DistanceEnhancement()),
     ]  # fmt: skip
     for value, loss in pairs:
         torch.testing.assert_close(value, loss(p, log_q, weight))

@@ -78,6 +78,81 @@ def test_a_head_belongs_to_its_term_alone() -> None:
     assert {"heads.1.weight", "heads.1.bias"} <= set(both.state_dict())
 
 
+def counted(layer: nn.Module) -> tuple[nn.Module, list[int]]:
+    calls: list[int] = []
+    layer.register_forward_hook(lambda *_: calls.append(1))
+    return layer, calls
+
+
+def test_a_head_that_terms_share_runs_once() -> None:
+    head, calls = counted(nn.Linear(2, 3))
+    other, others = counted(nn.Linear(2, 3))
+    whole = objective(term("a", head=head), term("b", head=head), term("c", head=other), term("d", head=head))
+    value, parts = whole(whole.draw(torch.Generator()), 0.0)
+    assert (len(calls), len(others)) == (1, 1)
+    assert parts["a"] == parts["b"] == parts["d"] != parts["c"]
+    value.backward()
+    alone = objective(term("a", 3.0, head=head), model=whole.encoder)
+    expected = head.weight.grad.clone()  # type: ignore[union-attr, operator]
+    head.zero_grad()
+    alone(alone.draw(torch.Generator()), 0.0)[0].backward()
+    torch.testing.assert_close(head.weight.grad, expected)
+
+
+class Several(Source):
+    """Three relations of different size, and a note of what was seen."""
+
+    def relations(self, batch: Batch, out: Encoded, progress: float) -> tuple[Relation, ...]:
+        return tuple(Relation(out.z[:k], out.z[:k], torch.eye(k)) for k in (3, 5, 8))
+
+    def after_step(self, batch: Batch, out: Encoded) -> None:
+        self.seen = out
+
+
+def test_several_relations_of_a_source_give_the_mean_of_their_losses() -> None:
+    whole = objective(Term("three", Several(), Similarity(), MSE(), 2.0))
+    batch = whole.draw(torch.Generator())
+    z = whole.encode(batch).z
+    each = [MSE()(torch.eye(k), Similarity().of(z[:k], z[:k])) for k in (3, 5, 8)]
+    torch.testing.assert_close(whole(batch, 0.0)[0], 2 * torch.stack(each).mean())
+
+
+def test_after_a_step_each_source_sees_what_its_own_head_made() -> None:
+    heads = (nn.Identity(), nn.Linear(2, 3))
+    whole = objective(*(Term(str(k), Several(), Similarity(), MSE(), head=head) for k, head in enumerate(heads)))
+    batch = whole.draw(torch.Generator())
+    whole(batch, 0.0)
+    out = whole.encode(batch)
+    torch.testing.assert_close(whole.after_step(), out.z)
+    for source, head in zip(whole.sources, heads, strict=True):
+        torch.testing.assert_close(source.seen.z, head(out.z))
+        assert not any(h.requires_grad for h in (source.seen.z, *source.seen.hidden))
+    # Below a head the encoder's own output is the last hidden layer.
+    assert [len(source.seen.hidden) for source in whole.sources] == [2, 3]
+    torch.testing.assert_close(whole.sources[1].seen.hidden[-1], out.z)
+
+
+def test_a_draw_with_a_state_is_checkpointed_with_all_else() -> None:
+    class Counting(nn.Module):
+        steps = 1
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.plain = FullBatch(ring(), RowFeed(features()))
+            self.register_buffer("count", torch.zeros((), dtype=torch.int64))
+
+        def __call__(self, generator: torch.Generator) -> Batch:
+            self.count += 1
+            return self.plain(generator)
+
+    first, second = (Objective(encoder(), Counting(), [term()]) for _ in range(2))
+    first.draw(torch.Generator())
+    assert "draw.count" in first.state_dict()
+    second.load_state_dict(first.state_dict())
+    assert int(second.draw.count) == 1
+    assert not any(name.startswith("draw") for name in objective(term()).state_dict())
+
+
 class Queue(Source):
     """MoCo in small: keys of a momentum encoder, a queue of them, both state of the source."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from graphurl.encoders.base import Encoded, Inputs
@@ -42,15 +44,30 @@ def test_weights_of_a_rectangle_whose_diagonal_lies_outside() -> None:
     assert pair_weight(torch.zeros(2, 3), 0.5, 2).tolist() == [[0.5, 0.5, 0.0], [0.5, 0.5, 0.5]]
 
 
+def test_pairs_that_are_left_out_weigh_nothing() -> None:
+    z, p = torch.zeros(3, 1), torch.tensor([[1.0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]])
+    others = ~torch.eye(3, dtype=torch.bool)
+    relation = Relation(z, torch.zeros(4, 1), p, far_weight=0.5, left_out=others)
+    _, weight = relation.block(1, 3)
+    assert weight is not None
+    assert weight.tolist() == [[0, 1, 0, 0.5], [0, 0, 1, 0.5]]
+    _, weight = replace(relation, weight=torch.full((3, 4), 2.0)).block(0, 1)
+    assert weight is not None
+    assert weight.tolist() == [[2, 0, 0, 2]]
+
+
 def test_batch_moves_with_everything_in_it() -> None:
     nodes = torch.arange(3)
-    inputs = Inputs(torch.ones(3, 2), torch.zeros(2, 4, dtype=torch.int64), torch.ones(4), seeds=nodes)
-    batch = Batch(nodes, inputs, torch.eye(3).to_sparse_csr(), torch.ones(3, 3), 0.5, 7.0)
-    moved = batch.to(torch.device("meta"))
-    for tensor in (moved.nodes, moved.p, moved.weight, *vars(moved.inputs).values()):
+    edges, small = torch.zeros(2, 4, dtype=torch.int64), (torch.ones(2, 1), torch.ones(4, 1))
+    inputs = Inputs(torch.ones(3, 2), edges, torch.ones(4), seeds=nodes, more=small)
+    p, notes = torch.eye(3).to_sparse_csr(), {"label": nodes}
+    moved = Batch(nodes, inputs, p, torch.ones(3, 3), 0.5, 7.0, views=2, notes=notes).to(torch.device("meta"))
+    read = moved.inputs
+    tensors = (moved.nodes, moved.p, moved.weight, read.x, read.edge_index, read.edge_weight, read.seeds)
+    for tensor in (*tensors, *read.more, *moved.notes.values()):
         assert tensor is not None
         assert tensor.device.type == "meta"
-    assert (moved.far_weight, moved.total) == (0.5, 7.0)
+    assert (moved.far_weight, moved.total, moved.views, len(read.more)) == (0.5, 7.0, 2, 2)
     bare = Batch(nodes, Inputs(nodes)).to(torch.device("meta"))
     assert bare.p is None
     assert bare.weight is None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 import torch
 from torch import Tensor
@@ -111,6 +114,25 @@ def test_chunks_keep_no_block_between_forward_and_backward() -> None:
         return sum(sizes.values())
 
     assert saved(8) < 64 * 64 / 4 < saved(None)
+
+
+def test_chunks_keep_no_p_either() -> None:
+    x = torch.randn(12, 2, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    made: list[weakref.ref[Tensor]] = []
+
+    class Watch(Relation):
+        def block(self, start: int, stop: int) -> tuple[Tensor, Tensor | None]:
+            p, weight = super().block(start, stop)
+            assert weight is not None
+            made.extend([weakref.ref(p), weakref.ref(weight)])
+            return p, weight
+
+    value, _ = evaluate(Watch(x, x, torch.eye(12).roll(1, 0).to_sparse_csr(), same=True), Similarity(), BCE(), chunk=4)
+    gc.collect()
+    assert len(made) == 6
+    assert all(ref() is None for ref in made)
+    value.backward()
+    assert len(made) == 12
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=repr)

@@ -44,7 +44,7 @@ def test_monitor_adds_rank_and_spread_and_is_quiet_about_a_good_embedding() -> N
 
 def test_monitor_warns_once() -> None:
     monitor = CollapseMonitor()
-    with pytest.warns(CollapseWarning, match="collapsed in epoch 4.*alike.*far_weight or negatives") as caught:
+    with pytest.warns(CollapseWarning, match="collapsed in epoch 4.*alike.*far_weight, negatives") as caught:
         assert monitor(moment(4, COLLAPSED)) is False
         assert monitor(moment(5, COLLAPSED)) is False
     assert len(caught) == 1
@@ -53,6 +53,14 @@ def test_monitor_warns_once() -> None:
 def test_monitor_raises_when_asked() -> None:
     with pytest.raises(RunError, match="collapsed in epoch 2"):
         CollapseMonitor(fail=True)(moment(2, COLLAPSED))
+
+
+def test_monitor_looks_at_directions_where_they_are_compared() -> None:
+    lengths = torch.linspace(1, 9, 20)[:, None]
+    one_way = lengths * (torch.ones(20, 3) + 0.01 * torch.randn(20, 3, generator=torch.Generator().manual_seed(0)))
+    CollapseMonitor(fail=True)(moment(2, one_way))
+    with pytest.raises(RunError, match="point the same way"):
+        CollapseMonitor(fail=True, directions=True)(moment(2, one_way))
 
 
 def test_monitor_waits_for_its_patience() -> None:

@@ -36,6 +36,31 @@ def test_shapes() -> None:
     assert [Schedule("constant", 10, 0.3).factor(k) for k in range(4)] == pytest.approx([0.25, 0.5, 0.75, 1])
 
 
+@pytest.mark.parametrize("name", SCHEDULES)
+@given(rounds=st.integers(1, 9), each=st.integers(1, 60), warmup=st.floats(0, 0.9))
+def test_every_round_is_the_whole_course_again(name: str, rounds: int, each: int, warmup: float) -> None:
+    whole, one = Schedule(name, rounds * each, warmup, rounds), Schedule(name, each, warmup)
+    found = [whole.factor(step) for step in range(rounds * each)]
+    assert found == pytest.approx([one.factor(step) for step in range(each)] * rounds)
+
+
+@given(steps=st.integers(1, 300), rounds=st.integers(1, 12))
+def test_rounds_that_do_not_divide_the_steps_begin_at_the_next_step(steps: int, rounds: int) -> None:
+    schedule = Schedule("linear", steps, 0.0, rounds)
+    found = [schedule.factor(step) for step in range(steps)]
+    starts = {math.ceil(k * steps / rounds - 1e-9) for k in range(rounds)}
+    assert all(found[step] > 1 - rounds / steps - 1e-9 for step in starts), "no round is entered near its end"
+    rises = [step for step in range(1, steps) if found[step] > found[step - 1] + 1e-9]
+    assert set(rises) <= starts
+
+
+def test_rounds_end_where_the_run_ends() -> None:
+    assert Schedule("linear", 6, 0.0, 2).factor(6) == 0
+    assert [Schedule("linear", 4, 0.0, 2).factor(step) for step in range(4)] == [1, 0.5, 1, 0.5]
+    with pytest.raises(InputError, match="rounds is 0: give the number of courses of the learning rate, 1 or more"):
+        Schedule("cosine", 10, rounds=0)
+
+
 def test_optimisers_are_those_of_the_name() -> None:
     made = {name: optimiser(name, [torch.nn.Parameter(torch.zeros(2))], 0.1, 0.01, 0.8) for name in OPTIMISERS}
     kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}

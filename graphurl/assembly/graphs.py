@@ -1,14 +1,14 @@
-"""Assembly: the one place where names become parts."""
+"""Runs on a similarity graph: graph, encoder, draw and term from a recipe."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from graphurl import registry
+from graphurl.assembly.parts import Parts
 from graphurl.data.preparation import Preparation
 from graphurl.data.samples import Samples
 from graphurl.encoders.base import Encoder, Inputs, as_encoder
@@ -17,40 +17,20 @@ from graphurl.errors import InputError, unknown
 from graphurl.functional.projection import principal_rows
 from graphurl.graphs import knn, require_edges
 from graphurl.graphs.graph import Graph
-from graphurl.losses.base import Loss
 from graphurl.recipes.recipe import Recipe
 from graphurl.relations.batches import EdgeBatches, FullBatch, balanced_far_weight
 from graphurl.relations.feeds import GraphFeed, IndexFeed, RowFeed
 from graphurl.relations.objective import Objective, Term
 from graphurl.relations.relation import Draw, Feed
 from graphurl.relations.sources import Dynamic, Static
-from graphurl.similarity import Similarity
+from graphurl.terms.comparison import loss_of, similarity_of
 
 #: Up to this many samples a batch size of 0 means all pairs at once.
 FULL_BATCH = 20_000
 GRAPHS = ("knn", "citation")
 
 
-@dataclass(frozen=True)
-class Parts:
-    """What a run is made of, once all names are resolved.
-
-    Attributes:
-        objective: What the trainer trains.
-        graph: p_X.
-        preparation: What is done to feature rows.
-        everything: Inputs that embed all samples in order.
-        encoder_name: Registry name of the encoder, or custom.
-    """
-
-    objective: Objective
-    graph: Graph
-    preparation: Preparation | None
-    everything: Inputs
-    encoder_name: str
-
-
-def assemble(
+def assemble_graph(
     samples: Samples, recipe: Recipe, *, graph: Graph | None = None, encoder: nn.Module | None = None
 ) -> Parts:
     """Builds graph, encoder and objective from a recipe.
@@ -195,25 +175,6 @@ def far_weight(graph: Graph, recipe: Recipe) -> float:
 
 def build_term(recipe: Recipe) -> Term:
     """The comparison: source, embedded similarity and loss."""
-    loss = build_loss(recipe)
-    heavy_tail = 0.01 if loss.additive else 1.0
-    similarity = Similarity(
-        nu=heavy_tail if recipe.nu_z == "auto" else float(recipe.nu_z),
-        sigma=1.0 if recipe.sigma_z == "auto" else float(recipe.sigma_z),
-        mu=0.0 if recipe.mu_z == "auto" else float(recipe.mu_z),
-        metric=recipe.metric_z,
-        normalised=recipe.normalised,
-    )
+    loss = loss_of(recipe)
     source = Dynamic(layer=recipe.layer) if recipe.dynamic else Static()
-    return Term("graph", source, similarity, loss)
-
-
-def build_loss(recipe: Recipe) -> Loss:
-    """The recipe's loss with the settings that it has."""
-    kind = registry.resolve("losses", recipe.loss)
-    known = {"gamma": recipe.gamma, "power": recipe.power, "temperature": recipe.temperature, "over": recipe.over}
-    fields = kind.__dataclass_fields__
-    if recipe.loss == "infonce":
-        known.pop("over")
-    loss: Loss = kind(**{key: value for key, value in known.items() if key in fields})
-    return loss
+    return Term("graph", source, similarity_of(recipe, loss), loss)

@@ -1,0 +1,151 @@
+"""Runs on pictures: draw of views, encoder, heads and terms from a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from graphurl import registry
+from graphurl.assembly.parts import Parts
+from graphurl.data.pixels import Gallery, Pixels
+from graphurl.data.samples import Samples
+from graphurl.data.stacks import Images
+from graphurl.encoders.base import Encoder, Inputs, as_encoder
+from graphurl.encoders.foreign import Named
+from graphurl.encoders.heads import build_head
+from graphurl.errors import InputError
+from graphurl.recipes.pictures import PictureRecipe
+from graphurl.relations.draws import ViewBatches, Viewing
+from graphurl.relations.objective import Objective
+from graphurl.terms.additions import TOGETHER
+from graphurl.terms.context import Builder, Context
+
+#: Largest side of a view that is taken without being asked for.
+LARGEST_SIDE = 64
+#: Splits whose pictures are trained on, where there are splits.
+TRAINED_ON = ("train", "unlabeled", "unlabelled")
+
+
+def assemble_pictures(
+    samples: Samples,
+    recipe: PictureRecipe,
+    *,
+    encoder: nn.Module | None = None,
+    add: Sequence[Builder] = (),
+    device: torch.device | str = "cpu",
+) -> Parts:
+    """Builds draw, encoder and terms from a recipe.
+
+    Args:
+        samples: The pictures.
+        recipe: The choices.
+        encoder: A module to use instead of the recipe's.
+        add: Terms of the user's own, built after those of the recipe.
+        device: Where views are made.
+
+    Returns:
+        The parts.
+    """
+    assert samples.images is not None
+    generator = torch.Generator().manual_seed(recipe.seed)
+    images, rows = samples.images, training_rows(samples)
+    pixels = Pixels.fit(images, side_of(recipe, images), rows)
+    names = term_names(recipe)
+    label, classes = class_numbers(samples.y)
+    draw = ViewBatches(
+        images, viewing(recipe, pixels, mixing="inter" in names), recipe.batch_size, rows=rows,
+        label=label, device=device,
+    )  # fmt: skip
+    model = as_encoder(encoder) if encoder is not None else build_encoder(recipe, pixels, generator)
+    width = feature_width(model, pixels.apply(images.take(rows[:2])))
+    head = build_head(recipe.head, width, recipe.dim, hidden=recipe.hidden, generator=generator)
+    context = Context(recipe, model, width, head, len(rows), classes, generator)
+    for builder in [*(registry.resolve("terms", name) for name in names), *add]:
+        context.terms.append(builder(context))
+    objective = Objective(model, draw, context.terms)
+    objective.calibrate(generator, mu=recipe.mu_z == "auto", sigma=recipe.sigma_z == "auto")
+    name = recipe.encoder if encoder is None else "custom"
+    kept = head if recipe.output == "projection" and recipe.head != "none" else None
+    return Parts(objective, None, pixels, Gallery(images, pixels), name, kept)
+
+
+def training_rows(samples: Samples) -> Tensor:
+    """Numbers of the pictures that are trained on: never those of a test split."""
+    chosen = [mask for name, mask in samples.splits.items() if name in TRAINED_ON]
+    if chosen:
+        return torch.stack(chosen).any(dim=0).nonzero()[:, 0]
+    held_out = [torch.zeros(len(samples), dtype=torch.bool), *samples.splits.values()]
+    return (~torch.stack(held_out).any(dim=0)).nonzero()[:, 0]
+
+
+def class_numbers(y: Tensor | None) -> tuple[Tensor | None, int]:
+    """Classes counted from 0 without gaps, however the user numbers them (-1 stays), and how many there are."""
+    if y is None:
+        return None, 0
+    found, place = torch.unique(y, return_inverse=True)
+    unknown = int((found < 0).sum())
+    return place - unknown, len(found) - unknown
+
+
+def side_of(recipe: PictureRecipe, images: Images) -> int:
+    """Height and width of a view."""
+    if recipe.side != "auto":
+        return int(recipe.side)
+    return min(LARGEST_SIDE, max(images.shape[1:]))
+
+
+def term_names(recipe: PictureRecipe) -> list[str]:
+    """The method's own term, then the additions, each once."""
+    asked = [] if recipe.add in ("", "none") else recipe.add.split("+")
+    added = [name for word in asked for name in TOGETHER.get(word.strip(), (word.strip(),))]
+    names = [recipe.relation, *added]
+    twice = next((name for name in added if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"add is {recipe.add!r}: {twice!r} is named twice, give it once")
+    return names
+
+
+def viewing(recipe: PictureRecipe, pixels: Pixels, *, mixing: bool) -> Viewing:
+    """How pictures become views."""
+    plan = registry.resolve("views", recipe.views)
+    mix = recipe.mix if mixing else "none"
+    return Viewing(plan, recipe.num_views, pixels.side, pixels.mean, pixels.std, mix)
+
+
+def build_encoder(recipe: PictureRecipe, pixels: Pixels, generator: torch.Generator) -> Encoder:
+    """The recipe's encoder with freshly drawn weights; the global random state is left alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(torch.randint(2**31, (1,), generator=generator)))
+        if ":" in recipe.encoder:
+            return Named(recipe.encoder, channels=pixels.channels, side=pixels.side)
+        kind = registry.resolve("encoders", recipe.encoder)
+        if kind.needs != "pictures":
+            raise InputError(f"the encoder {recipe.encoder!r} reads no pictures: choose one of {', '.join(readers())}")
+        settings: dict[str, Any] = {"channels": pixels.channels}
+        if "stem" in kind.__init__.__annotations__:
+            settings["stem"] = "cifar" if pixels.side <= LARGEST_SIDE else "imagenet"
+        encoder: Encoder = kind(**settings)
+        return encoder
+
+
+def readers() -> list[str]:
+    """Names of the encoders that read pictures."""
+    return [name for name in registry.names("encoders") if registry.resolve("encoders", name).needs == "pictures"]
+
+
+def feature_width(model: Encoder, example: Tensor) -> int:
+    """Dimension of the features, known or found by one pass."""
+    known = getattr(model, "width", None)
+    if isinstance(known, int):
+        return known
+    training = model.training
+    model.eval()
+    with torch.no_grad():
+        z = model(Inputs(example)).z
+    model.train(training)
+    if z.ndim != 2:
+        raise InputError(f"the encoder returns {tuple(z.shape)} for 2 pictures: it has to return a row a picture")
+    return int(z.shape[1])

@@ -1,0 +1,141 @@
+"""Runs of a table: each measured once, kept as a file, and not repeated."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from graphurl.bench.images import Protocol, Row
+from graphurl.data.samples import Samples
+from graphurl.data.variants import variant
+from graphurl.embedding import versions, write_json
+from graphurl.evaluation.protocols import fast_linear
+from graphurl.evaluation.retrieval import weighted_knn
+from graphurl.evaluation.spread import class_spread
+from graphurl.functional.spread import effective_rank
+from graphurl.pipeline import fit, prepare
+from graphurl.runs import plain
+from graphurl.source import Source
+
+#: Side of the raw pixels that methods are held against.
+PIXEL_SIDE = 24
+
+
+class Bench:
+    """A table in the making.
+
+    Args:
+        protocol: What all rows share.
+        folder: Where measurements are kept, a file for each row and seed.
+        root: Folder with data sets.
+        device: auto, cpu, cuda or mps.
+    """
+
+    def __init__(self, protocol: Protocol, folder: Path, root: str | None = None, device: str = "auto") -> None:
+        """Reads nothing yet."""
+        self.protocol, self.folder, self.root, self.device = protocol, folder, root, device
+        self._loaded: Samples | None = None
+
+    @property
+    def samples(self) -> Samples:
+        """The protocol's pictures, read once."""
+        if self._loaded is None:
+            self._loaded = Source(data=self.protocol.data).load(self.root, pictures=True).samples
+        return self._loaded
+
+    def pictures(self, row: Row) -> Samples:
+        """The pictures of a row: a long tail or near-copies take the place of the even subset."""
+        kept = row.variant or (f"subset:{self.protocol.subset}" if self.protocol.subset else "")
+        return variant(self.samples, kept) if kept else self.samples
+
+    def measure(self, rows: Sequence[Row], seeds: Sequence[int]) -> Iterator[tuple[Row, int, dict[str, Any], bool]]:
+        """Measures what is missing, seed by seed, and yields every measurement and whether it is new."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for seed in seeds:
+            for row in rows:
+                path = self.path(row, seed)
+                known = read(path)
+                if known is None:
+                    known = self.run(row, seed)
+                    write_json(path, known)
+                    yield row, seed, known, True
+                else:
+                    yield row, seed, known, False
+
+    def path(self, row: Row, seed: int) -> Path:
+        """The file of a row and a seed; other values of the protocol have other files."""
+        text = json.dumps([asdict(self.protocol), asdict(row)], sort_keys=True, default=str)
+        return self.folder / f"{_plain_name(row.name)}-{seed}-{hashlib.sha256(text.encode()).hexdigest()[:8]}.json"
+
+    def run(self, row: Row, seed: int) -> dict[str, Any]:
+        """Trains one row and judges features and projection."""
+        samples = self.pictures(row)
+        rows = int(samples.splits["train"].sum()) if "train" in samples.splits else len(samples)
+        recipe = self.protocol.recipe(row, seed, rows)
+        wall, cpu = time.perf_counter(), time.process_time()
+        ready = prepare(samples, recipe=recipe, device=self.device)
+        result = fit(ready)
+        spent = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
+        head = ready.parts.objective.terms[0].head
+        projected = replace(result.model, head=head.cpu()).place(ready.parts.everything).numpy()
+        values: dict[str, Any] = plain({
+            "row": asdict(row), "seed": seed, "settings": recipe.to_dict(), "epochs": len(result.history),
+            "steps": ready.parts.objective.steps * len(result.history),
+            "loss": result.history[-1]["loss"] if result.history else None,
+            **judged(result.z, samples, "h", "cosine"),
+            **judged(projected, samples, "z", recipe.metric_z),
+            **spent, "versions": versions(),
+        })  # fmt: skip
+        return values
+
+    def raw_pixels(self) -> dict[str, float]:
+        """What the pixels themselves give, without any network."""
+        samples = self.pictures(Row("raw pixels", "simclr"))
+        assert samples.images is not None
+        size = range(0, len(samples), 4096)
+        flat = [
+            samples.images.take(torch.arange(start, min(start + 4096, len(samples)))).float().div(255) for start in size
+        ]
+        small = [
+            torch.nn.functional.interpolate(x, size=(PIXEL_SIDE, PIXEL_SIDE), mode="bilinear", antialias=True)
+            for x in flat
+        ]
+        rows = torch.cat([x.flatten(1) for x in small])
+        centred = (rows - rows.mean(dim=0)).numpy()
+        return judged(centred, samples, "h", "cosine")
+
+
+def judged(z: np.ndarray, samples: Samples, space: str, metric: str) -> dict[str, float]:
+    """Weighted kNN, linear accuracy, separation of classes and rank, of one space."""
+    assert samples.y is not None
+    y, splits = samples.y.numpy(), {name: mask.numpy() for name, mask in samples.splits.items()}
+    votes = weighted_knn(z, y, splits=splits, metric=metric)
+    test = splits.get("test", np.ones(len(z), dtype=bool))
+    return {
+        f"knn200_{space}": 100 * votes["weighted_knn_200"],
+        f"knn20_{space}": 100 * votes["weighted_knn_20"],
+        f"linear_{space}": 100 * fast_linear(z, y, splits=splits)["accuracy"],
+        f"nlad_{space}": class_spread(z[test], y[test])["nlad"],
+        f"rank_{space}": float(effective_rank(torch.from_numpy(z[test]))),
+    }
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """A measurement, or None where there is none that can be read."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return values if isinstance(values, dict) else None
+
+
+def _plain_name(name: str) -> str:
+    return "".join(letter if letter.isalnum() else "-" for letter in name).strip("-")

@@ -1,0 +1,89 @@
+"""A contact sheet: every row an original picture and the views that were made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from graphurl.errors import InputError
+from graphurl.plots.canvas import INK, SOFT, blank, save, strip_frame
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# White between pictures, and between the originals and their views, as shares of a picture's side.
+_GAP, _ASIDE = 1 / 16, 1 / 4
+
+
+def contact_sheet(
+    rows: Sequence[tuple[str, Tensor | Sequence[Tensor]]],
+    path: str | Path | None = None,
+    *,
+    columns: Sequence[str] | None = None,
+    title: str | None = None,
+    cell: float = 0.9,
+) -> Figure:
+    """Draws pictures beside their views.
+
+    Pixels are drawn as squares, nothing is smoothed. Views of another size are drawn at the same scale, in the middle
+    of their places; values outside [0, 1] are cut off.
+
+    Args:
+        rows: For every original a label and its pictures, n×C×H×W or several C×H×W, in [0, 1] with 1 or 3 channels;
+            the first is the original.
+        path: Where to write it; the suffix names the format.
+        columns: Words above the columns; by default "original", 1, 2, …
+        title: Above the sheet.
+        cell: Width of the largest picture, in inches.
+
+    Returns:
+        The figure, which knows nothing of pyplot.
+
+    Raises:
+        InputError: Where there is nothing to draw, or something that is no picture.
+    """
+    pictures = [[_paintable(picture, label) for picture in stack] for label, stack in rows]
+    width = max(map(len, pictures), default=0)
+    if width == 0:
+        raise InputError("rows holds no picture: give a label and at least an original for every row")
+    words = ["original", *(str(view) for view in range(1, width))] if columns is None else list(columns)
+    if len(words) != width:
+        raise InputError(f"columns has {len(words)} words: give one for each of the {width} columns")
+    tall = max(picture.shape[0] for row in pictures for picture in row)
+    wide = [max(row[column].shape[1] for row in pictures if column < len(row)) for column in range(width)]
+    gap, aside = max(1, round(max(wide) * _GAP)), max(1, round(max(wide) * _ASIDE))
+    tops = [row * (tall + gap) for row in range(len(pictures))]
+    lefts = [sum(wide[:column]) + column * gap + (aside - gap if column else 0) for column in range(width)]
+    sheet = np.ones((tops[-1] + tall, lefts[-1] + wide[-1], 3))
+    for top, row in zip(tops, pictures, strict=True):
+        for left, room, picture in zip(lefts, wide, row, strict=False):
+            y, x = top + (tall - picture.shape[0]) // 2, left + (room - picture.shape[1]) // 2
+            sheet[y : y + picture.shape[0], x : x + picture.shape[1]] = picture
+    inches = cell / max(wide)
+    figure = blank(1 + inches * sheet.shape[1], 0.6 + inches * sheet.shape[0])
+    axes = figure.add_subplot()
+    strip_frame(axes)
+    axes.imshow(sheet, interpolation="nearest")
+    axes.xaxis.tick_top()
+    axes.set_xticks(
+        [left + (room - 1) / 2 for left, room in zip(lefts, wide, strict=True)], words, fontsize=9, color=SOFT
+    )
+    axes.set_yticks([top + (tall - 1) / 2 for top in tops], [label for label, _ in rows], fontsize=10, color=INK)
+    axes.tick_params(length=0)
+    if title:
+        axes.set_title(title, fontsize=13, color=INK, loc="left", pad=10)
+    return save(figure, path)
+
+
+def _paintable(picture: Tensor, label: str) -> np.ndarray:
+    """H×W×3 in [0, 1]."""
+    if picture.ndim != 3 or picture.shape[0] not in (1, 3) or not picture.is_floating_point():
+        kind = f"{picture.dtype} {tuple(picture.shape)}"
+        raise InputError(f"row {label!r} holds {kind}: give C x H x W in floating point, with 1 or 3 channels")
+    channels = picture.detach().to("cpu", torch.float32).clamp(0, 1).expand(3, -1, -1)
+    return channels.permute(1, 2, 0).numpy()

@@ -1,0 +1,31 @@
+"""Loss and embedded similarity of a recipe."""
+
+from __future__ import annotations
+
+from graphurl import registry
+from graphurl.losses.base import Loss
+from graphurl.recipes.choices import Choices
+from graphurl.similarity import Similarity
+
+
+def loss_of(recipe: Choices) -> Loss:
+    """The recipe's loss with the settings that it has."""
+    kind = registry.resolve("losses", recipe.loss)
+    known = {"gamma": recipe.gamma, "power": recipe.power, "temperature": recipe.temperature, "over": recipe.over}
+    fields = kind.__dataclass_fields__
+    if recipe.loss == "infonce":
+        known.pop("over")
+    loss: Loss = kind(**{key: value for key, value in known.items() if key in fields})
+    return loss
+
+
+def similarity_of(recipe: Choices, loss: Loss) -> Similarity:
+    """The kernel on the embedded side; what is auto starts at the loss's own default."""
+    heavy_tail = 0.01 if loss.additive else 1.0
+    return Similarity(
+        nu=heavy_tail if recipe.nu_z == "auto" else float(recipe.nu_z),
+        sigma=1.0 if recipe.sigma_z == "auto" else float(recipe.sigma_z),
+        mu=0.0 if recipe.mu_z == "auto" else float(recipe.mu_z),
+        metric=recipe.metric_z,
+        normalised=recipe.normalised,
+    )
