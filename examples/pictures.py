@@ -38,7 +38,7 @@ def main() -> None:
         )
         embedder.fit(folder / "known")
         report = embedder.report()
-        print(f"class of the nearest picture is the same: {report['recall_1']:.3f}, kNN {report['weighted_knn_20']:.3f}")
+        print(f"the nearest picture is of the same class: {report['recall_1']:.3f}, kNN {report['knn_accuracy']:.3f}")
         write_pictures(folder / "new", 20)
         print("new pictures:", embedder.transform(folder / "new").shape)
         embedder.save(folder / "run")

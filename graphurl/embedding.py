@@ -134,7 +134,10 @@ class Embedding:
 def protocol(task: str) -> dict[str, dict[str, Any]]:
     """How embeddings of a task are measured, where it differs from the default of the metrics."""
     # Rows of length 1 would throw away one of the two coordinates of a map; node vectors are trained by their angles.
-    return {"linear_probe": {"standardise": True}} if task == "dr" else {"knn_accuracy": {"metric": "cosine"}}
+    if task == "dr":
+        euclid = {"metric": "euclidean"}
+        return {"linear_probe": {"standardise": True}, "weighted_knn": euclid, "recall": euclid}
+    return {"knn_accuracy": {"metric": "cosine"}}
 
 
 def config_text(recipe: Choices, source: Mapping[str, Any]) -> str:

@@ -21,7 +21,8 @@ def samples(count: int = 40, seed: int = 0) -> Samples:
     last = torch.from_numpy(pixels(count, seed=seed).transpose(0, 3, 1, 2).copy())
     train = torch.arange(count) < count // 2
     y = torch.arange(count) % 2
-    return Samples("toy", images=Stack(last), y=y, classes=("plain", "striped"), splits={"train": train, "test": ~train})
+    splits = {"train": train, "test": ~train}
+    return Samples("toy", images=Stack(last), y=y, classes=("plain", "striped"), splits=splits)
 
 
 @pytest.fixture(scope="module")

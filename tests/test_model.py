@@ -34,7 +34,8 @@ def made(name: str = "mlp", kind: str = "standard", **choices: Any) -> Model:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         encoder = registry.resolve("encoders", name)
-        built = encoder(9, 2) if encoder.needs == "index" else encoder(5, 2, **choices)
+        arguments = {"index": (9, 2), "pictures": (3,)}.get(encoder.needs, (5, 2))
+        built = encoder(*arguments, **choices)
     return Model(name, built, Preparation.fit(kind, rows()), {"feature_names": list("abcde")})
 
 

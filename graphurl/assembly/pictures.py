@@ -65,8 +65,10 @@ def assemble_pictures(
     context = Context(recipe, model, width, head, len(rows), classes, generator)
     for builder in [*(registry.resolve("terms", name) for name in names), *add]:
         context.terms.append(builder(context))
+    # The method's own term alone: in an addition's similarity σ is its temperature.
+    own = Objective(model, draw, context.terms[:1])
+    own.calibrate(generator, mu=recipe.mu_z == "auto", sigma=recipe.sigma_z == "auto")
     objective = Objective(model, draw, context.terms)
-    objective.calibrate(generator, mu=recipe.mu_z == "auto", sigma=recipe.sigma_z == "auto")
     name = recipe.encoder if encoder is None else "custom"
     kept = head if recipe.output == "projection" and recipe.head != "none" else None
     return Parts(objective, None, pixels, Gallery(images, pixels), name, kept)

@@ -50,11 +50,11 @@ def section(kind: str) -> str:
 
 def metric_rows() -> list[tuple[str, str, str]]:
     """Name, needed inputs beside the embedding, and what it is."""
-    from graphurl.evaluation.report import METRICS
+    from graphurl.evaluation.report import METRICS, ON_REQUEST
 
     words = {"x": "rows", "y": "labels"}
     rows = []
-    for name, target in METRICS.items():
+    for name, target in {**METRICS, **ON_REQUEST}.items():
         module, _, attribute = target.partition(":")
         function = getattr(importlib.import_module(module), attribute)
         parameters = inspect.signature(function).parameters.values()

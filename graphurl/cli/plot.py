@@ -25,7 +25,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--curves", metavar="FILE", help="also draw loss, rate and spread over the epochs")
     parser.add_argument(
         "--views", metavar="FILE",
-        help="draw a contact sheet: pictures and what training sees; RUN may also be a folder of pictures or a data set",
+        help="draw a contact sheet: what training sees of pictures; RUN may also be a folder of them or a data set",
     )  # fmt: skip
     parser.add_argument(
         "--plan", type=one_of("views"), metavar="P", help="plan of the views; default that of the run, or cifar"

@@ -51,7 +51,7 @@ def long_tailed(samples: Samples, factor: float, seed: int) -> Samples:
     most, last = max(len(rows) for rows in members), len(members) - 1
     sizes = [max(1, round(most * factor ** (-c / last))) for c in range(len(members))]
     generator = torch.Generator().manual_seed(seed)
-    kept = [_some(rows, min(size, len(rows)), generator) for rows, size in zip(members, sizes, strict=True)]
+    kept = [_some(rows, size, generator) for rows, size in zip(members, sizes, strict=True)]
     return pick(samples, _with_the_rest(samples, torch.cat(kept)))
 
 
@@ -110,9 +110,8 @@ def correlated(samples: Samples, objects: int, copies: int, seed: int) -> Sample
     names = _names(samples)
     copied = [f"{names[row]}#{copy}" for row in originals.tolist() for copy in range(copies)]
     made = pick(replace(pictures, x=None, feature_names=None), torch.cat([rows, others]))
-    rest = [Picked(pictures.images, others)] if len(others) else []
     ids = (*copied, *(names[row] for row in others.tolist()))
-    return replace(made, images=Joined([Stack(near), *rest]), ids=ids)
+    return replace(made, images=Joined([Stack(near), Picked(pictures.images, others)]), ids=ids)
 
 
 def variant(samples: Samples, text: str, *, seed: int = 0) -> Samples:

@@ -23,6 +23,7 @@ Feed = Callable[[Tensor], Tensor]
 #: Candidates for the learning rate of the head, as multiples of the encoder's.
 HEADS = (1.0, 10.0, 100.0)
 _HELD_OUT = 1 / 5
+_BATCH, _FEWEST, _STEPS = 256, 8, 8
 _SCORED_AT_ONCE = 500
 
 
@@ -52,7 +53,7 @@ def finetune(
     lrs: Sequence[float] = (0.01,),
     heads: Sequence[float] = HEADS,
     epochs: int = 20,
-    batch: int = 256,
+    batch: int | None = None,
     weight_decay: float = 1e-4,
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -78,7 +79,8 @@ def finetune(
         lrs: Learning rates of the encoder to choose from.
         heads: Multiples of it for the head to choose from; a single pair of both needs no choice.
         epochs: Passes over the labelled rows.
-        batch: Most rows of a step.
+        batch: Most rows of a step. None: the papers' 256, or an eighth of fewer labels, at least 8. Few labels
+            in large batches would make so few steps that neither weights nor batch statistics get anywhere.
         weight_decay: Of encoder and head.
         seed: Draws the labelled rows, the start of the head, the order, and what layers such as dropout draw.
 
@@ -96,8 +98,8 @@ def finetune(
     names = np.unique(labels[labelled])
     # A class that no labelled row has cannot be hit.
     classes = np.where(np.isin(labels, names), np.searchsorted(names, labels), UNKNOWN)
-    known = torch.from_numpy(classes)
-    course = _Course(encoder, feed, whole, known, len(names), epochs, batch, weight_decay, seed)
+    known, size = torch.from_numpy(classes), _batch(len(labelled)) if batch is None else batch
+    course = _Course(encoder, feed, whole, known, len(names), epochs, size, weight_decay, seed)
     pairs = [(lr, head) for lr in lrs for head in heads]
     pair, best, held = pairs[0], None, 0
     if len(pairs) > 1:
@@ -142,6 +144,10 @@ def balanced_subset(y: np.ndarray, rows: np.ndarray, share: float, seed: int) ->
     each = max(1, round(share * len(rows) / len(names)))
     drawn = [generator.permutation(rows[y[rows] == name])[:each] for name in names]
     return np.sort(np.concatenate(drawn))
+
+
+def _batch(labelled: int) -> int:
+    return min(_BATCH, max(_FEWEST, labelled // _STEPS))
 
 
 class _Classifier(nn.Module):
@@ -204,12 +210,12 @@ def _score(course: _Course, model: _Classifier, rows: np.ndarray) -> float:
     return hits / len(rows)
 
 
-def _check_settings(share: float, lrs: Sequence[float], heads: Sequence[float], epochs: int, batch: int) -> None:
+def _check_settings(share: float, lrs: Sequence[float], heads: Sequence[float], epochs: int, batch: int | None) -> None:
     if not 0 < share <= 1:
         raise InputError(f"share is {share}: give the share of the labels that is used, above 0 and at most 1")
     if not lrs or not heads or not min(*lrs, *heads) > 0:
         raise InputError(f"lrs are {tuple(lrs)} and heads {tuple(heads)}: give at least one of each, all above 0")
-    if epochs < 1 or batch < 2:
+    if epochs < 1 or (batch is not None and batch < 2):
         raise InputError(f"{epochs} epochs in batches of {batch}: give at least 1 epoch and batches of 2")
 
 

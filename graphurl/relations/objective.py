@@ -116,7 +116,8 @@ class Objective(nn.Module):
         """Takes μ_Z and σ_Z of every term from a first batch."""
         if not (mu or sigma):
             return
-        batch = self.draw(generator)
+        weight = next(self.encoder.parameters(), None)
+        batch = self.draw(generator).to(torch.device("cpu") if weight is None else weight.device)
         training = self.training
         self.eval()
         with torch.no_grad():

@@ -162,9 +162,11 @@ def test_the_head_is_kept_where_the_projection_is_the_embedding() -> None:
     assert parts_of("simclr", output="projection", head="none").head is None
 
 
-def test_calibration_reads_a_batch_and_leaves_the_encoder_as_it_was() -> None:
-    first, again = (parts_of("genurl-gkl", sigma_z="auto", mu_z="auto") for _ in range(2))
+def test_calibration_is_of_the_own_term_and_leaves_the_encoder_as_it_was() -> None:
+    first, again = (parts_of("genurl-gkl", sigma_z="auto", mu_z="auto", add="cld+eir+de") for _ in range(2))
     similarity = first.objective.terms[0].similarity
+    given = [term.similarity for term in parts_of("genurl-gkl", add="cld+eir+de").objective.terms]
+    assert [term.similarity for term in first.objective.terms[1:]] == given[1:]
     assert (similarity.sigma, similarity.mu) != (1.0, 0.0)
     assert similarity == again.objective.terms[0].similarity
     plain = parts_of("genurl-gkl").objective.encoder.state_dict()

@@ -14,7 +14,8 @@ KEYS = ("knn200_h", "knn20_h", "linear_h", "knn20_z", "nlad_z")
 
 
 def runs(*values: float, seeds: tuple[int, ...] = (0, 1, 2)) -> list[dict[str, float]]:
-    return [{"seed": seed, "cpu": 10.0, **dict.fromkeys(KEYS, value)} for seed, value in zip(seeds, values, strict=True)]
+    pairs = zip(seeds, values, strict=True)
+    return [{"seed": seed, "cpu": 10.0, **dict.fromkeys(KEYS, value)} for seed, value in pairs]
 
 
 def test_only_the_same_seeds_are_paired() -> None:

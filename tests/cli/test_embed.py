@@ -232,7 +232,7 @@ def test_a_collapse_is_a_warning_or_on_request_a_failure(
     call: Call, small: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verdict = {"effective_rank": 1.0, "std": 0.0, "dim": 2, "collapsed": True, "reason": "all rows are alike"}
-    monkeypatch.setattr("graphurl.training.callbacks.collapse", lambda z: verdict)
+    monkeypatch.setattr("graphurl.training.callbacks.collapse", lambda z, **how: verdict)
     warned = call(*small, "--out", "warned")
     assert warned.status == 0
     assert "collapsed" in warned.err

@@ -4,7 +4,7 @@ import pytest
 
 from graphurl import data, registry
 from graphurl.cli.listing import KINDS
-from graphurl.evaluation.report import METRICS
+from graphurl.evaluation.report import METRICS, ON_REQUEST
 from tests.cli.conftest import Call
 
 
@@ -19,15 +19,16 @@ def test_every_part_of_the_registry_is_listed_with_a_line(call: Call, kind: str)
 
 def test_metrics_say_what_they_need(call: Call) -> None:
     lines = {line.split()[0]: line.split()[1] for line in call("list", "metrics").out.splitlines()[1:]}
-    assert set(lines) == set(METRICS)
+    assert set(lines) == {*METRICS, *ON_REQUEST}
     assert (lines["trustworthiness"], lines["nmi"], lines["effective_rank"]) == ("rows", "labels", "nothing")
 
 
-def test_encoders_say_whether_they_place_new_rows_and_read_a_graph(call: Call) -> None:
+def test_encoders_say_whether_they_place_new_rows_and_what_they_read(call: Call) -> None:
     found = {line.split()[0]: line.split()[1:3] for line in call("list", "encoders").out.splitlines()[1:]}
-    assert found["table"] == ["no", "no"]
-    assert found["mlp"] == ["yes", "no"]
-    assert found["gcn"] == ["yes", "yes"]
+    assert found["table"] == ["no", "index"]
+    assert found["mlp"] == ["yes", "rows"]
+    assert found["gcn"] == ["yes", "graph"]
+    assert found["resnet18"] == ["yes", "pictures"]
 
 
 def test_without_a_kind_everything_is_listed(call: Call) -> None:

@@ -187,6 +187,14 @@ def test_copies_are_moved_by_whole_pixels_and_edges_repeat(monkeypatch: pytest.M
     assert set(kinds) == set(range(15))
 
 
+def test_light_and_noise_end_at_black_and_white() -> None:
+    ends = torch.tensor([0, 255], dtype=torch.uint8)[:, None, None, None].expand(2, 1, 16, 16)
+    made = correlated(Samples("p", images=Stack(ends)), 2, 50, seed=0)
+    assert made.images is not None
+    assert made.images.take(torch.arange(50)).max() < 40
+    assert made.images.take(torch.arange(50, 100)).min() > 180
+
+
 @pytest.mark.parametrize("side", [1, 2])
 def test_tiny_pictures_have_near_copies(side: int) -> None:
     made = correlated(Samples("p", images=Stack(torch.full((2, 1, side, side), 9, dtype=torch.uint8))), 2, 3, seed=0)

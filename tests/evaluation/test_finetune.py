@@ -226,6 +226,14 @@ def test_batches_are_of_nearly_equal_size() -> None:
     assert sorted(sizes) == [11, 11, 11]
 
 
+@pytest.mark.parametrize(("labels", "most"), [(24, 8), (80, 10), (4000, 256)])
+def test_few_labels_come_in_small_batches(labels: int, most: int) -> None:
+    x, y, _ = data(labels + 10)
+    splits = {"train": np.arange(labels), "test": np.arange(labels, labels + 10)}
+    found = run(nn.Identity(), x, y, splits, share=1, heads=(1.0,), epochs=1)
+    assert found["steps"] == -(-found["labelled"] // most)
+
+
 def test_encoders_of_the_package_and_without_weights_will_do() -> None:
     x, y, splits = data(noise=0.1)
 

@@ -14,9 +14,7 @@ from hypothesis import strategies as st
 
 from graphurl import registry
 from graphurl.errors import InputError
-from graphurl.recipes import Recipe
-
-FIELDS = [field.name for field in dataclasses.fields(Recipe)]
+from graphurl.recipes import Choices, PictureRecipe, Recipe, recipe_of
 
 
 @pytest.mark.parametrize(
@@ -79,12 +77,12 @@ def test_but_leaves_the_original_alone() -> None:
 @pytest.mark.parametrize("name", ["default", *registry.names("recipes")])
 def test_round_trip_through_yaml(name: str) -> None:
     recipe = Recipe() if name == "default" else registry.resolve("recipes", name)
-    assert Recipe.from_dict(recipe.to_dict()) == recipe
+    assert recipe_of(recipe.to_dict()) == recipe
     text = yaml.safe_dump(recipe.to_dict(), sort_keys=False)
-    again = Recipe.from_dict(yaml.safe_load(text))
+    again = recipe_of(yaml.safe_load(text))
     assert again == recipe
     assert {k: type(v) for k, v in again.to_dict().items()} == {k: type(v) for k, v in recipe.to_dict().items()}
-    assert list(recipe.to_dict()) == FIELDS
+    assert list(recipe.to_dict()) == [field.name for field in dataclasses.fields(type(recipe))]
 
 
 def test_infinity_and_exponents_survive_yaml() -> None:
@@ -110,5 +108,7 @@ def test_from_dict_undoes_to_dict(lr: float, epochs: int, seed: int, nu: float, 
 
 
 def test_every_setting_is_documented() -> None:
-    listed = [line.split(":")[0].strip() for line in (Recipe.__doc__ or "").splitlines()]
-    assert not set(FIELDS) - set(listed)
+    for kind in (Recipe, PictureRecipe):
+        told = f"{kind.__doc__}\n{Choices.__doc__}"
+        listed = {line.split(":")[0].strip() for line in told.splitlines()}
+        assert not {field.name for field in dataclasses.fields(kind)} - listed

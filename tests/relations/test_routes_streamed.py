@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from graphurl.errors import InputError
 from graphurl.functional import distance
 from graphurl.losses import BCE, KL, InfoNCE, Loss
 from graphurl.relations import Relation, evaluate, routes
@@ -133,6 +134,13 @@ def test_other_forms_are_not_streamed(name: str, monkeypatch: pytest.MonkeyPatch
     assert evaluate(relation, similarity, loss)[0].isfinite()
     with pytest.raises(AssertionError, match="streamed"):
         evaluate(sparse_relation(), KERNELS[0], InfoNCE())
+
+
+@pytest.mark.usefixtures("every_size")
+def test_shapes_that_do_not_match_are_named() -> None:
+    relation = sparse_relation()
+    with pytest.raises(InputError, match=r"p has shape \(7, 9\) and log q \(7, 8\)"):
+        evaluate(replace(relation, cols=relation.cols[:8]), KERNELS[0], InfoNCE())
 
 
 def test_many_entries_are_not_streamed(monkeypatch: pytest.MonkeyPatch) -> None:
