@@ -17,7 +17,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from graphurl.data.catalogue import _cache_folder
+from graphurl.data.catalogue import user_cache
 from graphurl.data.stacks import Bytes, Shape, Stack
 
 ENVIRONMENT = "GRAPHURL_CACHE"
@@ -46,7 +46,7 @@ class Cache:
 def cache_folder() -> Path:
     """Where decoded pictures are kept: `pictures` below `$GRAPHURL_CACHE`, else below the platform's cache."""
     chosen = os.environ.get(ENVIRONMENT)
-    return (Path(chosen).expanduser() if chosen else _cache_folder() / "graphurl") / "pictures"
+    return (Path(chosen).expanduser() if chosen else user_cache() / "graphurl") / "pictures"
 
 
 def cache_key(*parts: object) -> str:

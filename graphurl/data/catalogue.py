@@ -154,10 +154,11 @@ def data_root(explicit: str | Path | None = None) -> Path:
     chosen = explicit or os.environ.get(ENVIRONMENT)
     if chosen:
         return Path(chosen).expanduser()
-    return _cache_folder() / "graphurl"
+    return user_cache() / "graphurl"
 
 
-def _cache_folder() -> Path:
+def user_cache() -> Path:
+    """The folder in which the platform keeps what can be made again."""
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
     if sys.platform == "darwin":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -31,6 +32,10 @@ _FEATURE_KEYS, _LABEL_KEYS, _ID_KEYS = (
     ("ids", "id"),
 )
 _SPARSE_KEYS = {"indices", "indptr", "data", "shape", "format"}
+# What numpy raises for a file that is not sound; the last two come from a damaged header, which it parses as Python.
+_DAMAGED = (
+    ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, SyntaxError, tokenize.TokenError,
+)  # fmt: skip
 
 
 def read_file(
@@ -131,7 +136,7 @@ def read_labels(path: str | Path) -> npt.NDArray[np.generic]:
 def _array(path: Path) -> npt.NDArray[np.generic]:
     try:
         found: object = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
+    except _DAMAGED as error:
         if "pickle" in str(error):  # numpy takes every file that is not its own for a pickle
             raise InputError(f"{path}: holds no plain numeric array: save one with numpy.save") from error
         raise damaged(path, "an .npy array", error) from error
@@ -150,7 +155,7 @@ def _npz(path: Path) -> Samples:
         with path.open("rb") as stream:
             bundle: object = np.load(stream, allow_pickle=False)
             part = {key: bundle[key] for key in bundle.files} if isinstance(bundle, NpzFile) else None
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+    except _DAMAGED as error:
         if "allow_pickle" in str(error):
             raise InputError(f"{path}: holds Python objects: save plain numeric arrays") from error
         raise damaged(path, "an .npz archive", error) from error

@@ -81,9 +81,8 @@ def contact_sheet(
 
 
 def _paintable(picture: Tensor, label: str) -> np.ndarray:
-    """H×W×3 in [0, 1]."""
+    """H×W×C in [0, 1]; one channel spreads over the three of the sheet."""
     if picture.ndim != 3 or picture.shape[0] not in (1, 3) or not picture.is_floating_point():
         kind = f"{picture.dtype} {tuple(picture.shape)}"
         raise InputError(f"row {label!r} holds {kind}: give C x H x W in floating point, with 1 or 3 channels")
-    channels = picture.detach().to("cpu", torch.float32).clamp(0, 1).expand(3, -1, -1)
-    return channels.permute(1, 2, 0).numpy()
+    return picture.detach().to("cpu", torch.float32).clamp(0, 1).permute(1, 2, 0).numpy()
