@@ -23,6 +23,7 @@ from graphurl.machine import choose_device, fastest_precision, peak_memory
 from graphurl.memory import require_memory
 from graphurl.model import Model
 from graphurl.recipes import Choices, PictureRecipe, Recipe, recipe_of
+from graphurl.recipes.images import epochs_for
 from graphurl.recipes.maps import enough_epochs, fitting
 from graphurl.source import fingerprint, load
 from graphurl.terms.context import Builder
@@ -271,8 +272,9 @@ def default_recipe(samples: Samples, method: str | None) -> Choices:
     elif method is None:
         method = "nodes" if samples.x is not None else "nodes-only"
     chosen: Choices = registry.resolve("recipes", method)
-    if not isinstance(chosen, Recipe):
-        return chosen
+    if isinstance(chosen, PictureRecipe):
+        return chosen.but(epochs=epochs_for(chosen, len(samples)))
+    assert isinstance(chosen, Recipe)
     if chosen.encoder == "linear" and samples.x is not None and samples.x.shape[1] < chosen.dim:
         chosen = chosen.but(dim=samples.x.shape[1])  # a linear map has no more directions than it has features
     if chosen.features == "idf" and samples.x is not None and not like_words(samples.x):

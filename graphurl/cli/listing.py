@@ -43,6 +43,8 @@ def section(kind: str) -> str:
     if kind == "encoders":
         able = [(name, *abilities(registry.resolve(kind, name)), text) for name, text in about.items()]
         return table.columns(("name", "places new rows", "reads", "about"), able)
+    if kind == "views":
+        about = {name: plan_line(registry.resolve(kind, name)) for name in about}
     if kind == "recipes":
         about = {name: recipe_line(registry.resolve(kind, name)) for name in about}
     return table.columns(("name", "about"), about.items())
@@ -79,3 +81,23 @@ def recipe_line(recipe: Any) -> str:
         f"{task}: {related}, {recipe.encoder} encoder, {recipe.loss} loss{dynamic}, "
         f"{recipe.dim}-D, {recipe.epochs} epochs"
     )
+
+
+def plan_line(plan: Any) -> str:
+    """A plan of views in one line: what its policies change, in the order of the views."""
+    policies = [*plan.policies, *([plan.small] if plan.small_views else [])]
+    words = [policy_words(policy) for policy in policies]
+    words = words[:1] if len(set(words)) == 1 else words
+    small = f"; {plan.small_views} small ones" if plan.small_views else ""
+    return " | ".join(words) + small
+
+
+def policy_words(policy: Any) -> str:
+    """What a policy may change."""
+    said = [f"crop {policy.scale[0]:g} to {policy.scale[1]:g}"] if policy.scale is not None else []
+    if policy.jitter_probability > 0:
+        said.append(f"colour {' '.join(f'{strength:g}' for strength in policy.jitter)}")
+    for name in ("shift", "flip", "gray", "blur", "solarise", "noise"):
+        if getattr(policy, name) > 0:
+            said.append(f"{name} {getattr(policy, name):g}")
+    return ", ".join([*said, *policy.extra]) or "the picture as it is"

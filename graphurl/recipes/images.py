@@ -36,8 +36,8 @@ BYOL = SIMCLR.but(relation="targets", loss="alignment", ema=0.99, ema_rising=Tru
 #: SimSiam (Chen and He 2021): the same without the copy.
 SIMSIAM = BYOL.but(ema=0.0, head="mlp3")
 
-#: Barlow Twins (Zbontar et al. 2021): features against features.
-BARLOW = SIMCLR.but(relation="features", loss="correlation", head="mlp3")
+#: Barlow Twins (Zbontar et al. 2021): features against features; it wants many of them.
+BARLOW = SIMCLR.but(relation="features", loss="correlation", head="mlp3", dim=512, hidden=512)
 
 #: GenURL-SSL: GKL with the paper's γ, similarity of the features takes over. σ_Z = 0.3, not the printed 0.1: on unit
 #: rows with ν = 100 the kernel is exp((cos - 1)/σ²), so 0.1 is a temperature of 0.01 (lab book).
@@ -49,3 +49,12 @@ GENURL_MSE = GENURL_GKL.but(loss="mse")
 
 #: Pictures with labels: one trained direction for each class, cosine softmax. The upper end of every table.
 SUPERVISED = SIMCLR.but(relation="classes", num_views=1, head="none")
+
+#: Steps below which no method has learnt much.
+LEAST_STEPS = 1000
+
+
+def epochs_for(recipe: PictureRecipe, num_pictures: int) -> int:
+    """Epochs of a recipe on so many pictures: its own, or more where pictures are few, for at least 1,000 steps."""
+    in_epoch = max(1, num_pictures // max(1, min(recipe.batch_size or num_pictures, num_pictures)))
+    return max(recipe.epochs, math.ceil(LEAST_STEPS / in_epoch))

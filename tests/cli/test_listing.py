@@ -31,6 +31,14 @@ def test_encoders_say_whether_they_place_new_rows_and_what_they_read(call: Call)
     assert found["resnet18"] == ["yes", "pictures"]
 
 
+def test_plans_say_what_they_change(call: Call) -> None:
+    found = {line.split()[0]: line for line in call("list", "views").out.splitlines()[1:]}
+    assert "crop 0.2 to 1, colour 0.4 0.4 0.4 0.1, flip 0.5, gray 0.2" in found["cifar"]
+    assert found["none"].endswith("the picture as it is")
+    assert " | " in found["byol"], "its two views differ"
+    assert "4 small ones" in found["multi-crop"]
+
+
 def test_without_a_kind_everything_is_listed(call: Call) -> None:
     out = call("list").out
     assert [line for line in out.splitlines() if line in KINDS] == list(KINDS)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from graphurl import registry
 from graphurl.errors import InputError
 from graphurl.recipes import Choices, PictureRecipe, Recipe, recipe_of
+from graphurl.recipes.images import SIMCLR, epochs_for
 
 FIELDS = [field.name for field in dataclasses.fields(PictureRecipe)]
 SHARED = {field.name for field in dataclasses.fields(Choices)}
@@ -127,3 +128,9 @@ def test_every_setting_is_documented() -> None:
     text = f"{Choices.__doc__}\n{PictureRecipe.__doc__}"
     listed = {line.split(":")[0].strip() for line in text.splitlines()}
     assert not set(FIELDS) - listed
+
+
+@pytest.mark.parametrize(("pictures", "epochs"), [(100, 1000), (600, 500), (5000, 53), (50_000, 50), (2, 1000)])
+def test_few_pictures_are_seen_more_often(pictures: int, epochs: int) -> None:
+    assert epochs_for(SIMCLR, pictures) == epochs
+    assert epochs_for(SIMCLR.but(batch_size=0), pictures) == 1000
