@@ -34,7 +34,8 @@ _FEATURE_KEYS, _LABEL_KEYS, _ID_KEYS = (
 _SPARSE_KEYS = {"indices", "indptr", "data", "shape", "format"}
 # What numpy raises for a file that is not sound; the last two come from a damaged header, which it parses as Python.
 _DAMAGED = (
-    ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, SyntaxError, tokenize.TokenError,
+    ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, SyntaxError,
+    tokenize.TokenError,
 )  # fmt: skip
 
 

@@ -203,3 +203,13 @@ def test_unknown_kinds_and_missing_files(tmp_path: Path) -> None:
         read_file(tmp_path / "x.xlsx")
     with pytest.raises(InputError, match="no such file or folder"):
         read_file(tmp_path / "nothing.npy")
+
+
+@pytest.mark.parametrize("header", [b"{'descr': '<f4', 'shape': (2,", b"{'descr': 'x", b"f(x y)"])
+def test_a_damaged_header_is_one_line(header: bytes, tmp_path: Path) -> None:
+    # numpy reads the header as Python, and lets go whatever its parser says.
+    path = tmp_path / "x.npy"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    with pytest.raises(InputError, match="x.npy") as caught:
+        read_file(path)
+    assert "\n" not in str(caught.value)
