@@ -176,5 +176,5 @@ def far_weight(graph: Graph, recipe: Recipe) -> float:
 def build_term(recipe: Recipe) -> Term:
     """The comparison: source, embedded similarity and loss."""
     loss = loss_of(recipe)
-    source = Dynamic(layer=recipe.layer) if recipe.dynamic else Static()
+    source = Dynamic(layer=recipe.layer, rising=recipe.handover == "rising") if recipe.dynamic else Static()
     return Term("graph", source, similarity_of(recipe, loss), loss)

@@ -89,6 +89,7 @@ ROWS: tuple[Row, ...] = (
     Row("t-simclr d=2", "t-simclr", _FLAT, against="simclr d=2", claim="t-kernel wins in few dimensions"),
     Row("genurl-gkl static", "genurl-gkl", _STATIC, against="simclr"),
     Row("genurl-gkl dynamic", "genurl-gkl", against="simclr", claim="GKL + dynamic beats SimCLR"),
+    Row("genurl-gkl dynamic, as printed", "genurl-gkl", {"handover": "added"}, against="genurl-gkl dynamic"),
     Row("genurl-bce static", "genurl-bce", _STATIC, against="simclr"),
     Row("genurl-bce dynamic", "genurl-bce", against="genurl-bce static", claim="dynamic helps"),
     Row("genurl-mse static", "genurl-mse", _STATIC, against="simclr"),

@@ -31,6 +31,7 @@ MAY_BE_INFINITE = ("nu_x", "nu_z")
 CHOICES = {
     "init": ("auto", "random", "pca"),
     "mix": ("mixup", "cutmix"),
+    "handover": ("added", "rising"),
     "output": ("features", "projection"),
 }
 
@@ -55,6 +56,7 @@ class Choices:
         normalised: Kernel with κ(0) = 1 on the embedded side.
         far_weight: Weight of a pair with p = 0; auto is found from the data.
         dynamic: p' = β p_X + p_{Z,l} with β from 1 to 0.
+        handover: added (as printed) or rising: p_{Z,l} is weighed by 1 - β, so that it counts when it knows something.
         layer: The hidden layer l.
         hidden: Width of hidden layers.
         depth: Number of layers.
@@ -92,6 +94,7 @@ class Choices:
     normalised: bool = True
     far_weight: Auto = "auto"
     dynamic: bool = False
+    handover: str = "added"
     layer: int = -1
     hidden: int = 512
     depth: int = 3

@@ -40,8 +40,9 @@ SIMSIAM = BYOL.but(ema=0.0, head="mlp3")
 BARLOW = SIMCLR.but(relation="features", loss="correlation", head="mlp3", dim=512, hidden=512)
 
 #: GenURL-SSL: GKL with the paper's γ, similarity of the features takes over. σ_Z = 0.3, not the printed 0.1: on unit
-#: rows with ν = 100 the kernel is exp((cos - 1)/σ²), so 0.1 is a temperature of 0.01 (lab book).
-GENURL_GKL = SIMCLR.but(loss="gkl", gamma=0.1, nu_z=100.0, sigma_z=0.3, dynamic=True)
+#: rows with ν = 100 the kernel is exp((cos - 1)/σ²), so 0.1 is a temperature of 0.01; and the features' similarity
+#: counts as it takes over, not in full from the start (lab book).
+GENURL_GKL = SIMCLR.but(loss="gkl", gamma=0.1, nu_z=100.0, sigma_z=0.3, dynamic=True, handover="rising")
 #: GenURL-SSL with BCE.
 GENURL_BCE = GENURL_GKL.but(loss="bce")
 #: GenURL-SSL with the squared difference.

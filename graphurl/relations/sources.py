@@ -34,11 +34,15 @@ class Dynamic(Source):
     is found anew in each batch, by bisection, such that its mean equals the mean of p_X over the batch: the
     hidden layer may move similarity from one pair to another, but not make more of it than the graph has.
 
+    As printed, p_{Z,l} counts in full from the first step, when the layer knows nothing. With `rising` its weight is
+    1 - β instead, p' = β p_X + (1 - β) p_{Z,l}: views of pictures need it (measured: lab book).
+
     Args:
         similarity: Kernel of the hidden layer; its σ and μ are replaced by the calibration.
         given: Source of the relation that p_{Z,l} is added to: p_X of a graph, or positives among views.
         layer: Index of the hidden layer, counted as in a list (-1 is the last).
         rows: Number of rows on which the scale is calibrated.
+        rising: Weigh p_{Z,l} by 1 - β.
     """
 
     def __init__(
@@ -48,12 +52,13 @@ class Dynamic(Source):
         given: Source | None = None,
         layer: int = -1,
         rows: int = 128,
+        rising: bool = False,
     ) -> None:
         """Keeps the settings; there is no state."""
         super().__init__()
         self.given = given or Static()
         self.similarity = similarity or Similarity(nu=100.0)
-        self.layer, self.rows = layer, rows
+        self.layer, self.rows, self.rising = layer, rows, rising
 
     def relate(self, batch: Batch, out: Encoded, progress: float) -> Relation:
         """The batch against itself, with the hidden layer's similarity added."""
@@ -64,7 +69,7 @@ class Dynamic(Source):
         with torch.no_grad():
             hidden = self.given.compared(batch, self._hidden(out)).detach().to(p.dtype)
             own = self.own_similarity(hidden, p, weight)
-            mixed = ((1 - progress) * p + own).clamp(max=1.0)
+            mixed = ((1 - progress) * p + (progress if self.rising else 1.0) * own).clamp(max=1.0)
         return replace(relation, p=mixed, weight=weight)
 
     def own_similarity(self, hidden: Tensor, p: Tensor, weight: Tensor) -> Tensor:

@@ -24,7 +24,8 @@ def views(context: Context) -> Term:
     far = 1.0 if recipe.far_weight == "auto" else float(recipe.far_weight)
     source: Source = Positives(far)
     if recipe.dynamic:
-        source = Dynamic(Similarity(nu=100.0), given=source, layer=recipe.layer)
+        rising = recipe.handover == "rising"
+        source = Dynamic(Similarity(nu=100.0), given=source, layer=recipe.layer, rising=rising)
     return context.term("views", source)
 
 

@@ -177,3 +177,15 @@ def test_inputs_and_global_randomness_are_untouched(rng_untouched: None) -> None
     again, same = example()
     assert torch.equal(batch.p, again.p)  # type: ignore[arg-type]
     assert all(torch.equal(a, b) for a, b in zip((out.z, *out.hidden), (same.z, *same.hidden), strict=True))
+
+
+def test_a_rising_layer_counts_as_it_takes_over() -> None:
+    batch, out = example()
+    assert batch.p is not None
+    printed = Dynamic().relate(batch, out, 0.25).p
+    own = Dynamic().relate(batch, out, 1.0).p
+    assert torch.equal(Dynamic(rising=True).relate(batch, out, 0.0).p, batch.p.clamp(max=1))
+    assert torch.equal(Dynamic(rising=True).relate(batch, out, 1.0).p, own)
+    quarter = Dynamic(rising=True).relate(batch, out, 0.25).p
+    torch.testing.assert_close(quarter, (0.75 * batch.p + 0.25 * own).clamp(max=1))
+    assert not torch.equal(quarter, printed)
