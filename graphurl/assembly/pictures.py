@@ -95,6 +95,8 @@ def class_numbers(y: Tensor | None) -> tuple[Tensor | None, int]:
 def side_of(recipe: PictureRecipe, images: Images) -> int:
     """Height and width of a view."""
     if recipe.side != "auto":
+        if float(recipe.side) != int(recipe.side):
+            raise InputError(f"side is {recipe.side}: give a whole number of pixels, or auto")
         return int(recipe.side)
     return min(LARGEST_SIDE, max(images.shape[1:]))
 

@@ -15,7 +15,7 @@ from graphurl.errors import InputError
 
 #: Pictures from which mean and deviation are taken, spread evenly.
 MEASURED = 2048
-#: Pictures prepared at a time.
+#: Pictures prepared or measured at a time.
 CHUNK = 512
 
 
@@ -44,11 +44,17 @@ class Pixels:
         """
         rows = torch.arange(len(images)) if rows is None else rows
         picked = torch.linspace(0, len(rows) - 1, min(len(rows), MEASURED)).long()
-        flat = images.take(rows[picked]).float().div(255).transpose(0, 1).flatten(1)
-        std = flat.std(dim=1, correction=0)
+        channels = images.shape[0]
+        count, total, square = 0, torch.zeros(channels).double(), torch.zeros(channels).double()
+        for some in torch.split(rows[picked], CHUNK):
+            flat = images.take(some).transpose(0, 1).flatten(1).double()
+            count, total, square = count + flat.shape[1], total + flat.sum(dim=1), square + flat.square().sum(dim=1)
+        mean = total / count
+        # Bytes are whole numbers, so nothing is lost in the difference of the two sums.
+        std = (square / count - mean**2).clamp_min(0).sqrt()
         # A channel without any contrast stays at 0 instead of becoming noise.
-        std = torch.where(std > 0, std, torch.ones_like(std))
-        return cls(side, len(flat), {"mean": flat.mean(dim=1), "std": std})
+        std = torch.where(std > 0, std / 255, torch.ones_like(std))
+        return cls(side, channels, {"mean": (mean / 255).float(), "std": std.float()})
 
     @property
     def mean(self) -> list[float]:

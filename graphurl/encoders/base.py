@@ -76,9 +76,12 @@ class Plain(Encoder):
         self.module = module
 
     def forward(self, inputs: Inputs) -> Encoded:
-        """Embeds the rows of `inputs.x`."""
+        """Embeds the rows of `inputs.x`, then those of the further stacks."""
         x = inputs.x.to_dense() if inputs.x.layout != torch.strided else inputs.x
-        return Encoded(inputs.pick(self.module(x)))
+        rows = self.module(x)
+        if inputs.more:
+            rows = torch.cat([rows, *(self.module(stack) for stack in inputs.more)])
+        return Encoded(inputs.pick(rows))
 
     def config(self) -> Mapping[str, object]:
         """A foreign module cannot be rebuilt from plain values; its class is named for the record."""

@@ -137,6 +137,7 @@ def test_fine_tuning_and_transfer(call: Call, small: list[str], photos: Path, tm
         (["--method", "simclr", "--variant", "long-taled:5"], "long-tailed"),
         (["--method", "map", "--add", "cld"], "add"),
         (["--method", "simclr", "--side", "two"], "side is 'two'"),
+        (["--method", "simclr", "--side", "8.5"], "side is 8.5"),
         (["--method", "iraug", "--set", "bank_momentum=1"], "bank_momentum is 1"),
     ],
 )

@@ -44,3 +44,10 @@ def test_start_does_nothing_by_default(rng_untouched: None) -> None:
     encoder.start(Inputs(torch.eye(3)), torch.Generator())
     assert all(torch.equal(a, b) for a, b in zip(before, encoder.parameters(), strict=True))
     assert issubclass(Plain, Encoder)
+
+
+def test_a_module_of_ones_own_encodes_further_stacks_too() -> None:
+    module = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 2))
+    large, small = torch.randn(2, 3, 8, 8), torch.randn(4, 3, 4, 4)
+    z = Plain(module)(Inputs(large, more=(small,))).z
+    assert torch.equal(z, torch.cat([module(large), module(small)]))
