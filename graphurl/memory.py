@@ -9,6 +9,7 @@ from graphurl.data.samples import Samples
 from graphurl.errors import InputError
 from graphurl.recipes import Choices, PictureRecipe, Recipe
 from graphurl.recipes.maps import fitting
+from graphurl.recipes.pictures import LARGEST_SIDE
 
 #: Libraries, code and allocator, measured on an empty run.
 BASE = 0.45e9
@@ -81,8 +82,8 @@ def estimate_memory_of_views(num_pictures: int, recipe: PictureRecipe, *, side: 
 def require_memory(samples: Samples, recipe: Choices) -> int:
     """Refuses a run that cannot fit, with the number; returns the estimate."""
     if isinstance(recipe, PictureRecipe):
-        side = recipe.side if recipe.side != "auto" else min(64, max((samples.shape or (1, 64, 64))[1:]))
-        need = estimate_memory_of_views(len(samples), recipe, side=int(side))
+        side = recipe.side_for(samples.shape or (1, LARGEST_SIDE, LARGEST_SIDE))
+        need = estimate_memory_of_views(len(samples), recipe, side=side)
     else:
         assert isinstance(recipe, Recipe)
         features = 0 if samples.x is None else samples.x.shape[1]

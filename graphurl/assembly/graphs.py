@@ -15,6 +15,7 @@ from graphurl.encoders.base import Encoder, Inputs, as_encoder
 from graphurl.encoders.table import Table
 from graphurl.errors import InputError, unknown
 from graphurl.functional.projection import principal_rows
+from graphurl.functional.randomness import drawn_from
 from graphurl.graphs import knn, require_edges
 from graphurl.graphs.graph import Graph
 from graphurl.recipes.recipe import Recipe
@@ -114,8 +115,7 @@ def named_graphs(names: str, samples: Samples, x: Tensor | None, recipe: Recipe)
 def build_encoder(samples: Samples, x: Tensor | None, recipe: Recipe, generator: torch.Generator) -> Encoder:
     """The recipe's encoder with freshly drawn weights; the global random state is left alone."""
     kind = registry.resolve("encoders", recipe.encoder)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(torch.randint(2**31, (1,), generator=generator)))
+    with drawn_from(generator):
         if kind.needs == "index":
             made = kind(len(samples), recipe.dim, generator=generator)
         elif x is None:

@@ -12,19 +12,17 @@ from graphurl import registry
 from graphurl.assembly.parts import Parts
 from graphurl.data.pixels import Gallery, Pixels
 from graphurl.data.samples import Samples
-from graphurl.data.stacks import Images
 from graphurl.encoders.base import Encoder, Inputs, as_encoder
 from graphurl.encoders.foreign import Named
 from graphurl.encoders.heads import build_head
 from graphurl.errors import InputError
-from graphurl.recipes.pictures import PictureRecipe
+from graphurl.functional.randomness import drawn_from
+from graphurl.recipes.pictures import LARGEST_SIDE, PictureRecipe
 from graphurl.relations.draws import ViewBatches, Viewing
 from graphurl.relations.objective import Objective
 from graphurl.terms.additions import TOGETHER
 from graphurl.terms.context import Builder, Context
 
-#: Largest side of a view that is taken without being asked for.
-LARGEST_SIDE = 64
 #: Splits whose pictures are trained on, where there are splits.
 TRAINED_ON = ("train", "unlabeled", "unlabelled")
 
@@ -52,7 +50,7 @@ def assemble_pictures(
     assert samples.images is not None
     generator = torch.Generator().manual_seed(recipe.seed)
     images, rows = samples.images, training_rows(samples)
-    pixels = Pixels.fit(images, side_of(recipe, images), rows)
+    pixels = Pixels.fit(images, recipe.side_for(images.shape), rows)
     names = term_names(recipe)
     label, classes = class_numbers(samples.y)
     draw = ViewBatches(
@@ -92,15 +90,6 @@ def class_numbers(y: Tensor | None) -> tuple[Tensor | None, int]:
     return place - unknown, len(found) - unknown
 
 
-def side_of(recipe: PictureRecipe, images: Images) -> int:
-    """Height and width of a view."""
-    if recipe.side != "auto":
-        if float(recipe.side) != int(recipe.side):
-            raise InputError(f"side is {recipe.side}: give a whole number of pixels, or auto")
-        return int(recipe.side)
-    return min(LARGEST_SIDE, max(images.shape[1:]))
-
-
 def term_names(recipe: PictureRecipe) -> list[str]:
     """The method's own term, then the additions, each once."""
     asked = [] if recipe.add in ("", "none") else recipe.add.split("+")
@@ -121,8 +110,7 @@ def viewing(recipe: PictureRecipe, pixels: Pixels, *, mixing: bool) -> Viewing:
 
 def build_encoder(recipe: PictureRecipe, pixels: Pixels, generator: torch.Generator) -> Encoder:
     """The recipe's encoder with freshly drawn weights; the global random state is left alone."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(torch.randint(2**31, (1,), generator=generator)))
+    with drawn_from(generator):
         if ":" in recipe.encoder:
             return Named(recipe.encoder, channels=pixels.channels, side=pixels.side)
         kind = registry.resolve("encoders", recipe.encoder)

@@ -65,7 +65,6 @@ def sheet(options: argparse.Namespace) -> int:
     import torch
 
     from graphurl import registry
-    from graphurl.assembly.pictures import side_of
     from graphurl.augment.views import make_views
     from graphurl.embedding import read_config
     from graphurl.plots import contact_sheet
@@ -86,7 +85,7 @@ def sheet(options: argparse.Namespace) -> int:
     pixels, channels = images.take(picked), images.shape[0]
     generator = torch.Generator().manual_seed(recipe.seed)
     plain = {"mean": [0.0] * channels, "std": [1.0] * channels}
-    full, small = make_views(pixels, plan, COLUMNS, side_of(recipe, images), generator, **plain)
+    full, small = make_views(pixels, plan, COLUMNS, recipe.side_for(images.shape), generator, **plain)
     names = samples.ids or tuple(map(str, range(len(images))))
     rows = []
     for place, number in enumerate(picked.tolist()):

@@ -12,9 +12,7 @@ from torch import Tensor
 
 from graphurl.errors import InputError
 from graphurl.evaluation.arrays import UNKNOWN, as_labels, as_rows, as_splits, check_finite
-from graphurl.evaluation.probe import stratified_part
-
-TEST_SHARE = 1 / 7
+from graphurl.evaluation.probe import drawn_split, origin
 
 
 @dataclass(frozen=True)
@@ -44,8 +42,7 @@ class Parts:
 
     def origin(self, seed: int) -> str:
         """Where the rows come from, in words."""
-        sizes = f"train {len(self.train):,} / test {len(self.test):,}"
-        return f"{sizes}, " + (f"stratified 6/7 and 1/7, seed {seed}" if self.drawn else "given splits")
+        return origin(len(self.train), len(self.test), seed, drawn=self.drawn)
 
 
 def parts_of(z: Any, y: Any, splits: Mapping[str, Any] | None, seed: int) -> Parts:
@@ -75,7 +72,7 @@ def parts_of(z: Any, y: Any, splits: Mapping[str, Any] | None, seed: int) -> Par
         raise InputError(f"{len(names)} class among the known labels: telling classes apart needs at least two")
     classes = np.full(len(rows), UNKNOWN, dtype=np.int64)
     classes[known] = codes
-    masks = _drawn(labels, known, seed) if splits is None else as_splits(splits, len(rows))
+    masks = drawn_split(labels, known, seed) if splits is None else as_splits(splits, len(rows))
     found = {name: torch.from_numpy(np.flatnonzero(mask & known)) for name, mask in masks.items()}
     for name in ("train", "test"):
         if not len(found[name]):
@@ -92,9 +89,3 @@ def parts_of(z: Any, y: Any, splits: Mapping[str, Any] | None, seed: int) -> Par
         test=found["test"],
         drawn=splits is None,
     )
-
-
-def _drawn(labels: np.ndarray, known: np.ndarray, seed: int) -> dict[str, np.ndarray]:
-    held = np.zeros(len(labels), dtype=bool)
-    held[known] = stratified_part(labels[known], TEST_SHARE, seed)
-    return {"train": ~held, "test": held}

@@ -14,7 +14,7 @@ from graphurl.errors import InputError
 from graphurl.evaluation.arrays import UNKNOWN, as_labels, as_rows, as_splits, check_finite
 
 GRID = (0.1, 1.0, 10.0, 100.0, 1000.0)
-_TEST_SHARE = 1 / 7
+TEST_SHARE = 1 / 7
 
 
 @dataclass(frozen=True)
@@ -181,6 +181,25 @@ def stratified_part(y: np.ndarray, share: float, seed: int) -> np.ndarray:
     return part & np.isin(y, y[~part])
 
 
+def drawn_split(labels: np.ndarray, known: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+    """Masks that train and test where no splits are given: 6/7 and 1/7, stratified by class.
+
+    Args:
+        labels: Class of every row.
+        known: Which rows have one.
+        seed: Draws the rows.
+    """
+    held = np.zeros(len(labels), dtype=bool)
+    held[known] = stratified_part(labels[known], TEST_SHARE, seed)
+    return {"train": ~held, "test": held}
+
+
+def origin(train: int, test: int, seed: int, *, drawn: bool) -> str:
+    """Where the rows of a probe come from, in words."""
+    sizes = f"train {train:,} / test {test:,}"
+    return f"{sizes}, " + (f"stratified 6/7 and 1/7, seed {seed}" if drawn else "given splits")
+
+
 def _task(z: Any, y: Any, splits: Mapping[str, Any] | None, seed: int) -> _Task:
     rows = as_rows(z)
     check_finite(rows, "z")
@@ -190,15 +209,13 @@ def _task(z: Any, y: Any, splits: Mapping[str, Any] | None, seed: int) -> _Task:
     if len(classes) < 2:
         raise InputError(f"{len(classes)} class among the known labels: a probe needs at least two")
     if splits is None:
-        held = np.zeros(len(rows), dtype=bool)
-        held[known] = stratified_part(labels[known], _TEST_SHARE, seed)
-        masks = {"train": ~held, "test": held}
+        masks = drawn_split(labels, known, seed)
     else:
         masks = as_splits(splits, len(rows))
         if not (masks.get("val", ~known) & known).any():
             train = np.flatnonzero(masks["train"] & known)
             masks["val"] = np.zeros(len(rows), dtype=bool)
-            masks["val"][train[stratified_part(labels[train], _TEST_SHARE, seed)]] = True
+            masks["val"][train[stratified_part(labels[train], TEST_SHARE, seed)]] = True
             masks["train"] = masks["train"] & ~masks["val"]
     parts = {name: np.flatnonzero(mask & known) for name, mask in masks.items()}
     _check_parts(parts, labels)
@@ -262,5 +279,4 @@ def _standardised(z: np.ndarray, train: np.ndarray) -> np.ndarray:
 
 
 def _origin(task: _Task, seed: int) -> str:
-    sizes = f"train {len(task.parts['train']):,} / test {len(task.parts['test']):,}"
-    return f"{sizes}, " + (f"stratified 6/7 and 1/7, seed {seed}" if task.drawn else "given splits")
+    return origin(len(task.parts["train"]), len(task.parts["test"]), seed, drawn=task.drawn)

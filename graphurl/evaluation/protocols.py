@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from graphurl.errors import InputError
-from graphurl.evaluation.parts import TEST_SHARE, Parts, parts_of
-from graphurl.evaluation.probe import stratified_part
+from graphurl.evaluation.parts import Parts, parts_of
+from graphurl.evaluation.probe import TEST_SHARE, stratified_part
 
 #: Learning rates of the papers: CIFAR-10; CIFAR-100 and STL-10; ImageNet.
 RATES = (0.1, 1.0, 30.0)

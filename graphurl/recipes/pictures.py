@@ -6,7 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+from graphurl.errors import InputError
 from graphurl.recipes.choices import Auto, Choices
+
+#: Largest side of a view that is taken without being asked for.
+LARGEST_SIDE = 64
 
 
 @dataclass(frozen=True)
@@ -85,3 +89,11 @@ class PictureRecipe(Choices):
     mix: str = "mixup"
     de_weight: float = 0.1
     rounds: int = 1
+
+    def side_for(self, shape: tuple[int, ...]) -> int:
+        """Height and width of a view of pictures of a shape (channels, height, width)."""
+        if self.side == "auto":
+            return min(LARGEST_SIDE, max(shape[1:]))
+        if float(self.side) != int(self.side):
+            raise InputError(f"side is {self.side}: give a whole number of pixels, or auto")
+        return int(self.side)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import torch
 from torch import Tensor, nn
 
@@ -9,7 +11,7 @@ from graphurl.encoders.base import Encoded
 from graphurl.functional.clustering import spherical_kmeans
 from graphurl.functional.sparse import indicator
 from graphurl.relations.relation import Batch, Relation, Source
-from graphurl.relations.views import Views, labels_of, ordered_pairs, require_two
+from graphurl.relations.views import Views, labels_of, require_two
 
 
 class Clusters(Source):
@@ -37,7 +39,7 @@ class Clusters(Source):
         generator = torch.Generator().manual_seed(int(torch.randint(2**31, ())))
         found = [spherical_kmeans(z, groups, n_iter=self.rounds, generator=generator) for z in views.full]
         made = []
-        for a, b in ordered_pairs(len(views.full)):
+        for a, b in permutations(range(len(views.full)), 2):
             centroids, assignment = found[b]
             columns = centroids.detach() if self.detached else centroids
             made.append(Relation(views.full[a], columns, indicator(assignment, groups)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import permutations
 
 import torch
 from torch import Tensor
@@ -151,8 +150,3 @@ def labels_of(batch: Batch) -> Tensor:
     if "label" not in batch.notes:
         raise InputError("this method reads labels and the pictures have none: give class folders or --labels FILE")
     return batch.notes["label"]
-
-
-def ordered_pairs(count: int) -> list[tuple[int, int]]:
-    """All (a, b) with a ≠ b, of so many views."""
-    return list(permutations(range(count), 2))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import torch
-
 from graphurl.encoders.heads import Predictor
 from graphurl.errors import InputError
+from graphurl.functional.randomness import drawn_from
 from graphurl.relations.bank import Bank
 from graphurl.relations.clusters import Classes
 from graphurl.relations.momentum import Queue, Targets
@@ -51,8 +50,7 @@ def targets(context: Context) -> Term:
     """Predictions of one view against targets of the other, nothing pushed apart (BYOL, SimSiam)."""
     context.require_two_views("targets")
     slow = context.slow_copy() if context.recipe.ema > 0 else None
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(torch.randint(2**31, (1,), generator=context.generator)))
+    with drawn_from(context.generator):
         predictor = Predictor(context.dim, hidden=max(8, context.recipe.hidden // 2))
     return context.term("targets", Targets(predictor, slow))
 

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from graphurl.assembly import Parts, assemble
-from graphurl.assembly.pictures import class_numbers, feature_width, side_of, term_names, training_rows
+from graphurl.assembly.pictures import class_numbers, feature_width, term_names, training_rows
 from graphurl.augment.views import whole
 from graphurl.data.pixels import Gallery, Pixels
 from graphurl.data.samples import Samples
@@ -86,8 +86,8 @@ def test_labels_may_have_any_numbers() -> None:
 
 @pytest.mark.parametrize(("side", "shape", "expected"), [("auto", (3, 8, 12), 12), ("auto", (1, 300, 90), 64)])
 def test_views_have_the_side_of_the_pictures_up_to_64(side: Any, shape: tuple[int, int, int], expected: int) -> None:
-    assert side_of(PictureRecipe(side=side), noise(2, *shape)) == expected
-    assert side_of(PictureRecipe(side=96), noise(2, *shape)) == 96
+    assert PictureRecipe(side=side).side_for(noise(2, *shape).shape) == expected
+    assert PictureRecipe(side=96).side_for(noise(2, *shape).shape) == 96
 
 
 def test_the_side_is_that_of_views_and_of_whole_pictures() -> None:

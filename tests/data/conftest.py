@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from graphurl.data.catalogue import Card, read_card
+from tests.data.album import fill
 
 WriteCard = Callable[..., Card]
 
@@ -59,3 +60,16 @@ def write_card(tmp_path: Path) -> WriteCard:
 def root(tmp_path: Path) -> Path:
     """The data root that `write_card` fills."""
     return tmp_path / "root"
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The cache of decoded pictures, which no test shares with another or with the user."""
+    monkeypatch.setenv("GRAPHURL_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "pictures"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The folder of pictures that `album.fill` writes."""
+    return fill(tmp_path / "in")

@@ -15,19 +15,9 @@ from PIL import Image
 from graphurl.data import caches, decoding
 from graphurl.data.folders import read_pictures
 from graphurl.data.stacks import digest
-from tests.data.album import EXPECTED, cached, fill, pixels, save, shown
+from tests.data.album import EXPECTED, cached, pixels, save, shown
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The cache, which no test shares with another or with the user."""
-    monkeypatch.setenv("GRAPHURL_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "pictures"
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return fill(tmp_path / "in")
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 def test_many_pictures_are_decoded_in_groups(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

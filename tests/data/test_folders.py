@@ -12,19 +12,9 @@ from graphurl.data.folders import read_pictures
 from graphurl.data.samples import check_trainable
 from graphurl.data.stacks import digest
 from graphurl.errors import InputError, RunError
-from tests.data.album import EXPECTED, cached, fill, pixels, save, shown
+from tests.data.album import EXPECTED, cached, pixels, save, shown
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The cache, which no test shares with another or with the user."""
-    monkeypatch.setenv("GRAPHURL_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "pictures"
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return fill(tmp_path / "in")
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 @pytest.mark.parametrize("keep", [None, True, False])
