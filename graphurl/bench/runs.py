@@ -17,6 +17,7 @@ from graphurl.bench.images import Protocol, Row
 from graphurl.data.samples import Samples
 from graphurl.data.variants import variant
 from graphurl.embedding import versions, write_json
+from graphurl.errors import InputError
 from graphurl.evaluation.protocols import fast_linear
 from graphurl.evaluation.retrieval import weighted_knn
 from graphurl.evaluation.spread import class_spread
@@ -96,7 +97,7 @@ class Bench:
         })  # fmt: skip
         return values
 
-    def raw_pixels(self) -> dict[str, float]:
+    def raw_pixels(self) -> dict[str, float | None]:
         """What the pixels themselves give, without any network."""
         samples = self.pictures(Row("raw pixels", "simclr"))
         assert samples.images is not None
@@ -113,7 +114,7 @@ class Bench:
         return judged(centred, samples, "h", "cosine")
 
 
-def judged(z: np.ndarray, samples: Samples, space: str, metric: str) -> dict[str, float]:
+def judged(z: np.ndarray, samples: Samples, space: str, metric: str) -> dict[str, float | None]:
     """Weighted kNN, linear accuracy, separation of classes and rank, of one space."""
     assert samples.y is not None
     y, splits = samples.y.numpy(), {name: mask.numpy() for name, mask in samples.splits.items()}
@@ -123,9 +124,17 @@ def judged(z: np.ndarray, samples: Samples, space: str, metric: str) -> dict[str
         f"knn200_{space}": 100 * votes["weighted_knn_200"],
         f"knn20_{space}": 100 * votes["weighted_knn_20"],
         f"linear_{space}": 100 * fast_linear(z, y, splits=splits)["accuracy"],
-        f"nlad_{space}": class_spread(z[test], y[test])["nlad"],
+        f"nlad_{space}": _nlad(z[test], y[test]),
         f"rank_{space}": float(effective_rank(torch.from_numpy(z[test]))),
     }
+
+
+def _nlad(z: np.ndarray, y: np.ndarray) -> float | None:
+    """NLAD, or None where it is not defined: a projection of fewer dimensions than there are classes."""
+    try:
+        return float(class_spread(z, y)["nlad"])
+    except InputError:
+        return None
 
 
 def read(path: Path) -> dict[str, Any] | None:

@@ -17,7 +17,7 @@ LEVEL = 0.05
 Measured = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
-def markdown(rows: Sequence[Row], measured: Measured, pixels: Mapping[str, float] | None = None) -> str:
+def markdown(rows: Sequence[Row], measured: Measured, pixels: Mapping[str, float | None] | None = None) -> str:
     """The table of all rows: mean ± standard deviation over seeds.
 
     Args:
@@ -46,8 +46,8 @@ def directions(rows: Sequence[Row], measured: Measured) -> str:
         pairs = paired(measured.get(row.name, ()), measured.get(row.against, ()))
         if not pairs:
             continue
-        found = {key: difference([a[key] - b[key] for a, b in pairs]) for key in keys}
-        cells = [f"{mean:+.1f} (p {_p(p)})" for mean, p in found.values()]
+        found = {key: difference([a[key] - b[key] for a, b in pairs if None not in (a[key], b[key])]) for key in keys}
+        cells = ["" if math.isnan(mean) else f"{mean:+.1f} (p {_p(p)})" for mean, p in found.values()]
         lines.append(" | ".join([row.name, row.against, *cells, row.claim, verdict(row, found)]))
     return "\n".join(f"| {line} |" for line in lines)
 
@@ -61,9 +61,11 @@ def paired(
 
 
 def difference(values: Sequence[float]) -> tuple[float, float]:
-    """Mean of paired differences and the p-value of the paired t-test; NaN for fewer than two pairs."""
+    """Mean of paired differences and the p-value of the paired t-test; NaN for no pair, and fewer than two."""
     from scipy.stats import ttest_1samp
 
+    if not values:
+        return math.nan, math.nan
     mean = statistics.fmean(values)
     if len(values) < 2:
         return mean, math.nan
@@ -86,7 +88,11 @@ def verdict(row: Row, found: Mapping[str, tuple[float, float]]) -> str:
     return "holds" if (mean < 0) == lower else "does not hold"
 
 
-def _spread(values: Sequence[float]) -> str:
+def _spread(measured: Sequence[float | None]) -> str:
+    """Mean ± standard deviation of what could be measured."""
+    values = [value for value in measured if value is not None]
+    if not values:
+        return ""
     mean = f"{statistics.fmean(values):.1f}"
     return f"{mean} ± {statistics.stdev(values):.1f}" if len(values) > 1 else mean
 

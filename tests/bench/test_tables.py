@@ -63,6 +63,14 @@ def test_the_tables_show_means_and_differences() -> None:
     assert directions(rows, measured).endswith("| b helps | holds |")
 
 
+def test_what_could_not_be_measured_is_left_empty_and_takes_no_part() -> None:
+    rows = (Row("flat", "simclr"), Row("t", "t-simclr", against="flat", claim="t-kernel wins in few dimensions"))
+    flat, other = runs(50, 51, 52), runs(53, 54.5, 55)
+    measured = {"flat": [{**run, "nlad_z": None} for run in flat], "t": other}
+    assert "| flat | 51.0 ± 1.0 | 51.0 ± 1.0 | 51.0 ± 1.0 | 51.0 ± 1.0 |  | 10 | 3 |" in markdown(rows, measured)
+    assert "| t | flat | +3.2 (p <.01) | +3.2 (p <.01) | +3.2 (p <.01) |  | t-kernel" in directions(rows, measured)
+
+
 def test_every_row_has_a_partner_that_exists_and_a_recipe_that_can_be_built() -> None:
     names = [row.name for row in ROWS]
     assert len(set(names)) == len(names)
