@@ -138,9 +138,9 @@ class Source:
             )
         folder = self.images or (self.data if self.data is not None and os.path.isdir(self.data) else None)
         if folder is None:
-            rows = self._rows(root)
-            assert rows is not None
-            return as_pictures(rows)
+            found = self._rows(root, pictures=True)
+            assert found is not None
+            return as_pictures(found)
         if not Path(folder).is_dir():
             raise InputError(f"{folder} is no folder: give a folder of pictures")
         return read_pictures(Path(folder), side=None if side in (None, "auto") else int(side))
@@ -159,9 +159,9 @@ class Source:
         assert similarity is not None
         return Samples(name=Path(self.graph).stem, graph=similarity, ids=similarity.ids)
 
-    def _rows(self, root: str | Path | None) -> Samples | None:
+    def _rows(self, root: str | Path | None, *, pictures: bool = False) -> Samples | None:
         if self.data is not None:
-            return data.load(self.data if _is_name(self.data) else Path(self.data), root)
+            return data.load(self.data if _is_name(self.data) else Path(self.data), root, pictures=pictures)
         if self.images is not None and not Path(self.images).is_dir():
             raise InputError(f"{self.images} is no folder: give a folder of pictures")
         path = self.features or self.images

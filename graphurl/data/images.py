@@ -1,4 +1,4 @@
-"""Image data sets: rows of float32 in [0, 1], each row one image flattened from (channels, height, width)."""
+"""Data sets of pictures, read as bytes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from graphurl.data.archives import gunzip, members
 from graphurl.data.catalogue import Card
@@ -18,25 +17,18 @@ from graphurl.data.fetch import read_verified
 from graphurl.data.pickles import unpickle_arrays
 from graphurl.data.pictures import decode
 from graphurl.data.samples import Samples
+from graphurl.data.stacks import Bytes, Shape, Stack
 from graphurl.errors import InputError
-
-Bytes = npt.NDArray[np.uint8]
 
 _IDX_IMAGES, _IDX_LABELS = 0x00000803, 0x00000801
 _COIL_NAME = re.compile(r"obj(\d+)__(\d+)\.png$")
-
-
-def to_rows(pixels: Bytes) -> Tensor:
-    """Bytes (N, ...) to float32 rows in [0, 1]."""
-    rows = torch.from_numpy(np.ascontiguousarray(pixels).reshape(len(pixels), -1)).float()
-    return rows.div_(255.0)
 
 
 def image_samples(
     card: Card,
     pixels: Bytes,
     y: npt.NDArray[np.int64],
-    shape: tuple[int, ...],
+    shape: Shape,
     parts: Mapping[str, tuple[int, int]],
 ) -> Samples:
     """Builds the result of an image reader.
@@ -49,7 +41,7 @@ def image_samples(
         parts: First and last row (exclusive) of each split.
 
     Returns:
-        The samples.
+        The samples, with the pictures as bytes.
 
     Raises:
         InputError: Where a label has no name on the card.
@@ -64,11 +56,10 @@ def image_samples(
         splits[name][start:stop] = True
     return Samples(
         name=card.name,
-        x=to_rows(pixels),
+        images=Stack(np.ascontiguousarray(pixels).reshape(len(pixels), *shape), card.name),
         y=torch.from_numpy(y),
         classes=card.classes or None,
         splits=splits,
-        shape=shape,
         provenance={"source": card.name, "licence": card.licence, "split": "official" if splits else "none"},
     )
 

@@ -198,6 +198,26 @@ def as_pictures(samples: Samples) -> Samples:
     return replace(samples, x=None, feature_names=None, images=Stack(pixels, samples.name))
 
 
+def flattened(samples: Samples) -> Samples:
+    """Turns pictures into rows of numbers; samples without pictures, or with rows already, stay as they are.
+
+    Args:
+        samples: What may be pictures.
+
+    Returns:
+        Samples with `x`, float32 in [0, 1], each row a picture flattened from (channels, height, width), and without
+        `images`.
+    """
+    images = samples.images
+    if images is None or samples.x is not None:
+        return samples
+    rows = torch.empty(len(images), int(np.prod(images.shape)))
+    for part in _blocks(*rows.shape):
+        block = images.take(torch.arange(part.start, part.stop)).flatten(1)
+        torch.div(block, 255.0, out=rows[part])
+    return replace(samples, x=rows, images=None)
+
+
 def pictures_of(array: object, name: str = "pictures") -> Stack:
     """Turns an array of pictures as users hold it into a stack.
 

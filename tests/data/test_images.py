@@ -108,11 +108,7 @@ def test_fewer_samples_than_the_card_says(write_card: WriteCard, root: Path) -> 
 
 @pytest.mark.parametrize("side", [32, 128])
 def test_coil_orders_by_thing_and_view(write_card: WriteCard, root: Path, side: int) -> None:
-    views = {
-        (thing, view): noise(side, side, seed=10 * thing + view)
-        for thing in (1, 2, 10)
-        for view in (0, 2, 11)
-    }
+    views = {(thing, view): noise(side, side, seed=10 * thing + view) for thing in (1, 2, 10) for view in (0, 2, 11)}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as bundle:
         bundle.writestr("coil-20-proc/readme.txt", "hello")
@@ -189,9 +185,7 @@ def test_cifar_100_binary_takes_the_fine_label(write_card: WriteCard, root: Path
 def batches() -> dict[str, bytes]:
     rows = {"data_batch_1": slice(0, 2), "data_batch_2": slice(2, 3), "test_batch": slice(3, 5)}
     return {
-        f"c/{name}": pickle.dumps(
-            {"data": PIXELS[part].reshape(-1, 3072), "labels": LABELS[part].tolist()}, 2
-        )
+        f"c/{name}": pickle.dumps({"data": PIXELS[part].reshape(-1, 3072), "labels": LABELS[part].tolist()}, 2)
         for name, part in rows.items()
     }
 
@@ -238,9 +232,7 @@ def test_cifar_folders(write_card: WriteCard, root: Path) -> None:
         ("x.tar.xz", {"../train/0/a.jpg": b"x"}, "points outside"),
     ],
 )
-def test_damaged_cifar(
-    write_card: WriteCard, root: Path, name: str, files: dict[str, bytes], text: str
-) -> None:
+def test_damaged_cifar(write_card: WriteCard, root: Path, name: str, files: dict[str, bytes], text: str) -> None:
     with pytest.raises(InputError, match=text):
         load_card(write_card(CIFAR, 5, {name: tar(files)}, **OPTIONS), root)
 
@@ -262,9 +254,11 @@ def stl(**changes: bytes) -> bytes:
     return tar({f"stl10_binary/{name}": content for name, content in files.items()})
 
 
-def read_stl(write_card: WriteCard, root: Path, n: int, parts: list[str], **changes: bytes) -> Any:
-    files = {"stl.tar.gz": stl(**changes)}
-    return load_card(write_card("graphurl.data.images:read_stl", n, files, parts=parts, side=8), root)
+def read_stl(
+    write_card: WriteCard, root: Path, n: int, parts: list[str], *, pictures: bool = False, **changes: bytes
+) -> Any:
+    card = write_card("graphurl.data.images:read_stl", n, {"stl.tar.gz": stl(**changes)}, parts=parts, side=8)
+    return load_card(card, root, pictures=pictures)
 
 
 def test_stl(write_card: WriteCard, root: Path) -> None:
@@ -275,6 +269,13 @@ def test_stl(write_card: WriteCard, root: Path) -> None:
     unlabelled = read_stl(write_card, root, 2, ["unlabeled"])
     assert unlabelled.y.tolist() == [-1, -1]
     assert unlabelled.num_classes == 2
+
+
+def test_pictures_stay_bytes_where_pictures_are_asked_for(write_card: WriteCard, root: Path) -> None:
+    samples = read_stl(write_card, root, 2, ["unlabeled"], pictures=True)
+    assert samples.x is None
+    assert samples.shape == (3, 8, 8)
+    assert torch.equal(samples.images.take(torch.arange(2)), torch.from_numpy(noise(4, 3, 8, 8)[:2]))
 
 
 @pytest.mark.parametrize(

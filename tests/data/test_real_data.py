@@ -16,6 +16,7 @@ from graphurl.data.fetch import ensure, verify
 from graphurl.data.pictures import decode
 from graphurl.data.splits import check_disjoint
 from graphurl.errors import InputError
+from graphurl.source import Source
 
 pytestmark = pytest.mark.data
 
@@ -95,3 +96,13 @@ def test_cifar_10() -> None:
 @pytest.mark.parametrize("name", ["cora", "citeseer", "mnist", "coil-20", "cifar-10"])
 def test_files_match_their_checksums(name: str) -> None:
     assert {state.state for state in verify(name, present(name))} == {"ok"}
+
+
+def test_pictures_of_a_data_set_are_never_rows_of_numbers_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    root, made = present("mnist"), []
+    monkeypatch.setattr("graphurl.data.stacks.flattened", made.append)
+    monkeypatch.setattr("graphurl.data.stacks._to_bytes", made.append)
+    samples = Source(data="mnist").load(root, pictures=True).samples
+    assert samples.shape == (1, 28, 28)
+    assert samples.x is None
+    assert made == []

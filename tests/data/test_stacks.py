@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from graphurl.data.samples import Samples
-from graphurl.data.stacks import Fingerprinted, Images, Joined, Picked, Stack, as_pictures, digest, pictures_of
+from graphurl.data.stacks import (
+    Fingerprinted,
+    Images,
+    Joined,
+    Picked,
+    Stack,
+    as_pictures,
+    digest,
+    flattened,
+    pictures_of,
+)
 from graphurl.errors import InputError
 from graphurl.graphs.graph import Graph
 
@@ -120,6 +130,23 @@ def test_rows_become_the_bytes_they_were() -> None:
     assert as_pictures(made) is made
     sparse = Samples("s", rows.to_sparse_csr(), shape=(1, 8, 16))
     assert torch.equal(all_of(as_pictures(sparse).images), pixels)  # type: ignore[arg-type]
+
+
+def test_bytes_become_the_rows_they_stand_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = some(5)
+    samples = Samples("s", images=Stack(pixels), y=torch.arange(5))
+    monkeypatch.setattr("graphurl.data.stacks._BLOCK", 2 * 72)  # a block of two pictures, and one that is not full
+    rows = flattened(samples)
+    assert rows.images is None
+    assert rows.x is not None
+    assert rows.x.dtype == torch.float32
+    assert torch.equal(rows.x, pixels.flatten(1).float() / 255)
+    assert rows.shape == (3, 4, 6)
+    assert rows.y is samples.y
+    assert torch.equal(all_of(as_pictures(rows).images), pixels)  # type: ignore[arg-type]
+    assert flattened(rows) is rows
+    graph = Samples("s", graph=Graph.from_edges([0], [1], 2))
+    assert flattened(graph) is graph
 
 
 @pytest.mark.parametrize(
