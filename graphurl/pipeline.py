@@ -23,7 +23,7 @@ from graphurl.machine import choose_device, fastest_precision, peak_memory
 from graphurl.memory import require_memory
 from graphurl.model import Model
 from graphurl.recipes import Choices, PictureRecipe, Recipe, recipe_of
-from graphurl.recipes.images import epochs_for
+from graphurl.recipes.images import DEFAULT_METHOD, epochs_for
 from graphurl.recipes.maps import enough_epochs, fitting
 from graphurl.source import fingerprint, load
 from graphurl.terms.context import Builder
@@ -120,12 +120,14 @@ def prepare(
 ) -> Prepared:
     """Loads, checks and assembles everything that a run needs; the arguments are those of `embed`."""
     place = choose_device(device)
-    asked = recipe if recipe is not None or method is None else registry.resolve("recipes", method)
     if isinstance(encoder, str):
         settings["encoder"], encoder = encoder, None
     names, builders = additions(add)
     if names:
         settings["add"] = names
+    if (names or builders) and method is None and recipe is None:
+        method = DEFAULT_METHOD
+    asked = recipe if recipe is not None or method is None else registry.resolve("recipes", method)
     side = asked.but(**settings).side if isinstance(asked, PictureRecipe) else None
     loaded = load(source, data_root, pictures=isinstance(asked, PictureRecipe), side=side)
     samples = loaded.samples
@@ -266,7 +268,7 @@ def settings_of(recipe: Choices) -> Settings:
 def default_recipe(samples: Samples, method: str | None) -> Choices:
     """The recipe of a name, or the one that fits the data."""
     if method is None and samples.images is not None:
-        method = "simclr"
+        method = DEFAULT_METHOD
     elif method is None and samples.graph is None:
         method = fitting(len(samples))
     elif method is None:

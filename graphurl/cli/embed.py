@@ -173,10 +173,11 @@ def choices_of(options: argparse.Namespace) -> tuple[dict[str, Any], Source]:
 def picture_recipe(options: argparse.Namespace, settings: dict[str, Any]) -> PictureRecipe | None:
     """The recipe, if the call asks for one for pictures: by its method, its configuration, or a term to add."""
     from graphurl.recipes import PictureRecipe
+    from graphurl.recipes.images import DEFAULT_METHOD
 
     method = options.method
     if method is None and (settings.get("task") == "ssl" or "add" in settings):
-        method = "simclr"
+        method = DEFAULT_METHOD
     found = None if method is None else registry.resolve("recipes", method)
     if not isinstance(found, PictureRecipe):
         return None

@@ -6,6 +6,9 @@ import math
 
 from graphurl.recipes.pictures import PictureRecipe
 
+#: The method where pictures, or terms that read pictures, are given without one.
+DEFAULT_METHOD = "simclr"
+
 #: SimCLR (Chen et al. 2020): all views against all, InfoNCE on the cosine. log q = cos - 1, T divides it.
 SIMCLR = PictureRecipe()
 
