@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
@@ -27,6 +28,8 @@ _MARGIN = 1 << 30
 """Bytes that stay free on the disk."""
 _DEAD_S = 3600.0
 """A scratch file that nobody wrote to for so long was left by a process that was killed."""
+_UNUSED_S = 30 * 24 * 3600.0
+"""A cache that nobody read for so long makes room for the next one."""
 _BLOCK = 1 << 24
 
 
@@ -122,7 +125,10 @@ def read_cache(path: Path) -> Cache | None:
             tail = json.loads(file.read())
         if tail["crc32"] != checksum:
             return None
-        return Cache(Stack.open(path), tail["facts"])
+        found = Cache(Stack.open(path), tail["facts"])
+        with contextlib.suppress(OSError):  # a cache that may be read but not touched
+            os.utime(path)
+        return found
     except Exception:  # numpy parses a damaged header as Python, which fails in many ways
         return None
 
@@ -139,10 +145,11 @@ def _crc32(file: IO[bytes], size: int) -> int:
 
 
 def _sweep(folder: Path) -> None:
-    """Removes what processes left that were killed while they wrote."""
-    for scratch in folder.glob(".*.part"):
-        try:
-            if time.time() - scratch.stat().st_mtime > _DEAD_S:
-                scratch.unlink()
-        except OSError:  # another process was faster
-            continue
+    """Removes what processes left that were killed while they wrote, and caches that nobody needs any more."""
+    # The whole name of a cache: a folder that the user chose may hold files of theirs.
+    for pattern, age in ((".*.part", _DEAD_S), ("[0-9a-f]" * 64 + ".npy", _UNUSED_S)):
+        for file in folder.glob(pattern):
+            # Another process may be faster, or have it open where that keeps a file in place.
+            with contextlib.suppress(OSError):
+                if time.time() - file.stat().st_mtime > age:
+                    file.unlink()

@@ -104,6 +104,20 @@ def test_only_dead_scratch_files_are_removed(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == [".new.part", "a.npy", "kept.part"]
 
 
+def test_only_caches_that_nobody_read_for_a_month_make_room(tmp_path: Path) -> None:
+    month = 31 * 24 * 3600
+    names = [f"{cache_key(number)}.npy" for number in range(4)]
+    before = [*names[:3], "mine.npy"]
+    for name in before:
+        write(tmp_path / name)
+    for name in before:
+        os.utime(tmp_path / name, (time.time() - month,) * 2)
+    os.utime(tmp_path / names[2])
+    assert read_cache(tmp_path / names[1]) is not None
+    write(tmp_path / names[3])
+    assert sorted(os.listdir(tmp_path)) == sorted([*names[1:], "mine.npy"])
+
+
 def test_room_is_measured_where_the_cache_will_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = namedtuple("usage", "free")
     asked: list[Path] = []
