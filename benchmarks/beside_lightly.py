@@ -46,6 +46,7 @@ from graphurl.data.samples import Samples
 from graphurl.data.stacks import Stack
 from graphurl.encoders.base import Encoder, Inputs
 from graphurl.evaluation.probe import knn_accuracy
+from graphurl.machine import fastest_precision
 from graphurl.pipeline import settings_of
 from graphurl.recipes.images import SIMCLR
 from graphurl.recipes.pictures import PictureRecipe
@@ -224,11 +225,16 @@ def kornia_transform(pixels: Pixels) -> Callable[[Tensor], Tensor]:
     )  # fmt: skip
 
 
+def precisions() -> list[str]:
+    """float32, and bfloat16 where the processor has units for it."""
+    return list(dict.fromkeys(("float32", fastest_precision(torch.device("cpu")))))
+
+
 def measure_speed(samples: Samples, rounds: int) -> dict[str, Any]:
     """Pictures trained on (two views each) in a CPU second, all included."""
     calls: dict[str, Callable[[], Any]] = {}
     for name, make in SIDES.items():
-        for precision in ("float32", "bfloat16"):
+        for precision in precisions():
             _, run = make(samples, SIMCLR.but(precision=precision))
             calls[f"{name}, {precision}"] = partial(run, 1)
     seen = len(training(samples)) // SIMCLR.batch_size * SIMCLR.batch_size
@@ -274,7 +280,7 @@ def rates(calls: dict[str, Callable[[], Any]], count: int, rounds: int, base: st
 def measure_accuracy(samples: Samples, steps: int, seeds: int) -> dict[str, Any]:
     """Nearest-neighbour accuracy (k = 20, cosine) of the features, over seeds; beside the untrained encoder's."""
     epochs = max(1, round(steps / (len(training(samples)) // SIMCLR.batch_size)))
-    contenders = [("graphurl", "float32"), ("graphurl", "bfloat16"), ("lightly", "float32")]
+    contenders = [*(("graphurl", precision) for precision in precisions()), ("lightly", "float32")]
     scores: dict[str, list[float]] = {"untrained": []}
     for seed in range(seeds):
         for name, precision in contenders:
