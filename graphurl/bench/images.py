@@ -48,13 +48,17 @@ class Protocol:
     shared: Mapping[str, Any] = field(default_factory=dict)
 
     def recipe(self, row: Row, seed: int, pictures: int) -> PictureRecipe:
-        """The recipe of a row: its method, the protocol over it, the row's own changes over both."""
-        found: PictureRecipe = registry.resolve("recipes", row.method)
-        changed = found.but(**{**self.shared, **row.changes, "seed": seed})
+        """The recipe of a row, in as many epochs as its pictures need for the protocol's steps."""
+        changed = self.values(row, seed)
         if "epochs" in row.changes:
             return changed
         in_epoch = pictures // min(changed.batch_size, pictures)
         return changed.but(epochs=max(1, round(self.steps / in_epoch)))
+
+    def values(self, row: Row, seed: int) -> PictureRecipe:
+        """A row's values but for its epochs: its method, the protocol over it, its own changes over both."""
+        found: PictureRecipe = registry.resolve("recipes", row.method)
+        return found.but(**{**self.shared, **row.changes, "seed": seed})
 
 
 #: An exploration of this protocol fixed its values: 950 steps on 5,000 pictures, four convolutions, 24 × 24.

@@ -72,8 +72,10 @@ class Bench:
                     yield row, seed, known, False
 
     def path(self, row: Row, seed: int) -> Path:
-        """The file of a row and a seed; other values of the protocol have other files."""
-        text = json.dumps([asdict(self.protocol), asdict(row)], sort_keys=True, default=str)
+        """The file of a row and a seed; other values of the protocol or of the method have other files."""
+        protocol, values = self.protocol, self.protocol.values(row, seed).to_dict()
+        given = [protocol.data, protocol.subset, protocol.steps, row.variant, values]
+        text = json.dumps(given, sort_keys=True, default=str)
         return self.folder / f"{_plain_name(row.name)}-{seed}-{hashlib.sha256(text.encode()).hexdigest()[:8]}.json"
 
     def run(self, row: Row, seed: int) -> dict[str, Any]:

@@ -78,7 +78,6 @@ class Positives(Source):
         p = indicator(col, count * n)
         return Relation(rows, rows, p, far_weight=self.far_weight, same=True, total=float(count * n))
 
-
     def compared(self, batch: Batch, encoded: Tensor) -> Tensor:
         """All views, without mixtures."""
         return Views.of(batch, encoded).all.flatten(0, 1)
