@@ -13,6 +13,8 @@ COLUMNS = ("knn200_h", "knn20_h", "linear_h", "knn20_z", "nlad_z")
 HEADER = ("method", "kNN200 h", "kNN20 h", "linear h", "kNN20 z", "NLAD z", "CPU s", "seeds")
 #: A direction holds where a two-sided paired t-test rejects chance at this level.
 LEVEL = 0.05
+#: Two pairs reject nothing of size that a third could not overturn.
+FEWEST_PAIRS = 3
 
 Measured = Mapping[str, Sequence[Mapping[str, Any]]]
 
@@ -48,7 +50,7 @@ def directions(rows: Sequence[Row], measured: Measured) -> str:
             continue
         found = {key: difference([a[key] - b[key] for a, b in pairs if None not in (a[key], b[key])]) for key in keys}
         cells = ["" if math.isnan(mean) else f"{mean:+.1f} (p {_p(p)})" for mean, p in found.values()]
-        lines.append(" | ".join([row.name, row.against, *cells, row.claim, verdict(row, found)]))
+        lines.append(" | ".join([row.name, row.against, *cells, row.claim, verdict(row, found, len(pairs))]))
     return "\n".join(f"| {line} |" for line in lines)
 
 
@@ -74,16 +76,16 @@ def difference(values: Sequence[float]) -> tuple[float, float]:
     return mean, float(ttest_1samp(values, 0.0).pvalue)
 
 
-def verdict(row: Row, found: Mapping[str, tuple[float, float]]) -> str:
+def verdict(row: Row, found: Mapping[str, tuple[float, float]], pairs: int) -> str:
     """Whether the claim holds, does not, or is hidden by noise, by what the claim speaks of."""
     if not row.claim:
         return ""
     lower = "NLAD" in row.claim
     plane = "few dimensions" in row.claim
     mean, p = found["nlad_z" if lower else "knn20_z" if plane else "knn20_h"]
-    if math.isnan(p):
-        return "one seed"
-    if p > LEVEL:
+    if pairs < FEWEST_PAIRS:
+        return "too few seeds"
+    if not p <= LEVEL:
         return "hidden by noise"
     return "holds" if (mean < 0) == lower else "does not hold"
 

@@ -40,6 +40,8 @@ class PictureRecipe(Choices):
         cld_head: Head of the groups.
         cld_detach: Cut the gradient through the centroids.
         intra_weight: λ₁ of EIR.
+        intra_rising: Let λ₁ grow from 0 over the run; constant, as printed, it pulls all pictures together while the
+            bank knows nothing (lab book).
         inter_weight: λ₂ of EIR.
         eir_temperature: τ of both.
         mix: mixup or cutmix, for inter.
@@ -84,6 +86,7 @@ class PictureRecipe(Choices):
     cld_head: str = "norm-linear"
     cld_detach: bool = False
     intra_weight: float = 15.0
+    intra_rising: bool = True
     inter_weight: float = 2.0
     eir_temperature: float = 0.1
     mix: str = "mixup"

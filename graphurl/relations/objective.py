@@ -26,6 +26,7 @@ class Term:
         loss: The divergence.
         weight: Factor of the term in the objective.
         head: A module put on the embedding. Terms that share a head share one pass through it.
+        rising: Let the weight grow from 0 to its value over the run, for a term that reads what is learnt first.
     """
 
     name: str
@@ -34,6 +35,11 @@ class Term:
     loss: Loss
     weight: float = 1.0
     head: nn.Module = field(default_factory=nn.Identity)
+    rising: bool = False
+
+    def weight_at(self, progress: float) -> float:
+        """The factor when a share of the training is done."""
+        return self.weight * progress if self.rising else self.weight
 
 
 class Objective(nn.Module):
@@ -85,7 +91,7 @@ class Objective(nn.Module):
                 relations = term.source.relations(batch, seen, progress)
                 parts = [evaluate(relation, term.similarity, term.loss)[0] for relation in relations]
                 value = torch.stack(parts).mean()
-                total = total + term.weight * value
+                total = total + term.weight_at(progress) * value
                 if len(self.terms) > 1:
                     values[term.name] = value.item()
         detached = [Encoded(seen.z.detach(), tuple(h.detach() for h in seen.hidden)) for seen in placed]

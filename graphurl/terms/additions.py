@@ -35,7 +35,7 @@ def intra(context: Context) -> Term:
     similarity = Similarity(metric="cosine", sigma=math.sqrt(recipe.eir_temperature))
     known = next((term.source for term in context.terms if isinstance(term.source, Bank)), None)
     source = Crossview(similarity, known)
-    return Term("intra", source, similarity, KL(over="rows"), recipe.intra_weight, context.head)
+    return Term("intra", source, similarity, KL(over="rows"), recipe.intra_weight, context.head, recipe.intra_rising)
 
 
 def inter(context: Context) -> Term:

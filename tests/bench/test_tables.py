@@ -41,7 +41,7 @@ def test_the_paired_test_is_scipys() -> None:
         ("CLD helps", (2.0, 0.2), (0.0, 0.01), "hidden by noise"),
         ("DE lowers NLAD", (2.0, 0.01), (-1.0, 0.01), "holds"),
         ("DE lowers NLAD", (2.0, 0.01), (1.0, 0.01), "does not hold"),
-        ("CLD helps", (2.0, math.nan), (0.0, math.nan), "one seed"),
+        ("CLD helps", (math.nan, math.nan), (0.0, math.nan), "hidden by noise"),
         ("", (2.0, 0.01), (0.0, 0.01), ""),
     ],
 )
@@ -49,7 +49,9 @@ def test_what_is_said_of_a_claim(
     claim: str, knn: tuple[float, float], nlad: tuple[float, float], said: str
 ) -> None:
     found = {"knn20_h": knn, "linear_h": knn, "knn20_z": knn, "nlad_z": nlad}
-    assert verdict(Row("a", "simclr", claim=claim), found) == said
+    row = Row("a", "simclr", claim=claim)
+    assert verdict(row, found, 3) == said
+    assert verdict(row, found, 2) == ("too few seeds" if claim else "")
 
 
 def test_the_tables_show_means_and_differences() -> None:

@@ -61,6 +61,15 @@ def test_terms_are_weighed_and_reported_by_name() -> None:
     assert parts == {"a": pytest.approx(expected_a.item()), "b": pytest.approx(expected_b.item())}
 
 
+@pytest.mark.parametrize(("progress", "factor"), [(0.0, 0.0), (0.25, 0.25), (1.0, 1.0)])
+def test_the_weight_of_a_rising_term_grows_with_the_run(progress: float, factor: float) -> None:
+    both = objective(term("a"), term("b", 3.0, rising=True))
+    batch = both.draw(torch.Generator())
+    value, parts = both(batch, progress)
+    assert value.item() == pytest.approx(parts["a"] + 3.0 * factor * parts["b"])
+    assert both.terms[0].weight_at(progress) == 1.0
+
+
 def test_a_head_belongs_to_its_term_alone() -> None:
     head = nn.Linear(2, 3)
     both = objective(term("a"), term("b", head=head))

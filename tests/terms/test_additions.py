@@ -33,6 +33,8 @@ def test_settings_reach_the_terms() -> None:
     )  # fmt: skip
     assert list(terms) == ["bank", "cld", "intra", "inter", "de", "class-de"]
     assert [term.weight for term in terms.values()] == [1.0, 0.5, 4.0, 3.0, 0.25, 0.25]
+    assert [name for name, term in terms.items() if term.rising] == ["intra"]
+    assert not terms_of("iraug", "intra", intra_rising=False)["intra"].rising
     kinds = [Bank, Clusters, Crossview, Interpolation, Repulsion, ClassRepulsion]
     assert [type(term.source) for term in terms.values()] == kinds
     groups = terms["cld"].source
