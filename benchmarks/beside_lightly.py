@@ -7,8 +7,7 @@ Both sides train the same encoder with the same views, batch, temperature, optim
 thread, from pictures that are decoded and lie in memory. lightly's side is what its tutorial shows: its transform
 (torchvision's, on Pillow images), a DataLoader without workers, view after view through the encoder, its projection
 head and loss, a plain loop. All contenders run in turn, piece by piece, so that a busy machine slows all of them.
-Needs lightly, lightning-utilities and torchvision (pip install --no-deps will do); kornia's views are timed where it
-is installed.
+Needs lightly, lightning-utilities and torchvision (pip install --no-deps); kornia's views are timed if installed.
 
 Without CIFAR-10 in the data root the pictures are noise: the speeds are as good, the accuracies are chance.
 """
@@ -57,6 +56,7 @@ CLASSES = 10
 KORNIA = importlib.util.find_spec("kornia") is not None
 #: What every contender's views follow.
 POLICY = CIFAR.policies[0]
+PRECISIONS = tuple(dict.fromkeys(("float32", fastest_precision(torch.device("cpu")))))
 #: The encoder that a contender trains, and what trains it for some epochs.
 Side = tuple[Encoder, Callable[[int], None]]
 
@@ -225,16 +225,11 @@ def kornia_transform(pixels: Pixels) -> Callable[[Tensor], Tensor]:
     )  # fmt: skip
 
 
-def precisions() -> list[str]:
-    """float32, and bfloat16 where the processor has units for it."""
-    return list(dict.fromkeys(("float32", fastest_precision(torch.device("cpu")))))
-
-
 def measure_speed(samples: Samples, rounds: int) -> dict[str, Any]:
     """Pictures trained on (two views each) in a CPU second, all included."""
     calls: dict[str, Callable[[], Any]] = {}
     for name, make in SIDES.items():
-        for precision in precisions():
+        for precision in PRECISIONS:
             _, run = make(samples, SIMCLR.but(precision=precision))
             calls[f"{name}, {precision}"] = partial(run, 1)
     seen = len(training(samples)) // SIMCLR.batch_size * SIMCLR.batch_size
@@ -280,7 +275,7 @@ def rates(calls: dict[str, Callable[[], Any]], count: int, rounds: int, base: st
 def measure_accuracy(samples: Samples, steps: int, seeds: int) -> dict[str, Any]:
     """Nearest-neighbour accuracy (k = 20, cosine) of the features, over seeds; beside the untrained encoder's."""
     epochs = max(1, round(steps / (len(training(samples)) // SIMCLR.batch_size)))
-    contenders = [*(("graphurl", precision) for precision in precisions()), ("lightly", "float32")]
+    contenders = [*(("graphurl", each) for each in PRECISIONS), ("lightly", "float32")]
     scores: dict[str, list[float]] = {"untrained": []}
     for seed in range(seeds):
         for name, precision in contenders:
@@ -290,14 +285,13 @@ def measure_accuracy(samples: Samples, steps: int, seeds: int) -> dict[str, Any]
             run(epochs)
             scores.setdefault(f"{name}, {precision}", []).append(nearest(encoder, samples))
     rows = {name: {"mean": round(statistics.mean(found), 4), "runs": found} for name, found in scores.items()}
-    return {"epochs": epochs, "train": len(training(samples)), "test": int(samples.splits["test"].sum()), **rows}
+    return {"epochs": epochs, "train": len(training(samples)), "test": int(samples.splits["test"].sum())} | rows
 
 
 def nearest(encoder: Encoder, samples: Samples) -> float:
     assert samples.images is not None
-    encoder.eval()
     with torch.no_grad():
-        z = torch.cat([encoder(inputs).z for inputs in Gallery(samples.images, fitted(samples))])
+        z = torch.cat([encoder.eval()(inputs).z for inputs in Gallery(samples.images, fitted(samples))])
     return round(knn_accuracy(z, samples.y, 20, samples.splits, metric="cosine")["accuracy"], 4)
 
 

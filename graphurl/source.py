@@ -17,11 +17,12 @@ from torch import Tensor
 from graphurl import data, graphs
 from graphurl.data.adapt import as_samples
 from graphurl.data.files import read_file, read_labels
+from graphurl.data.flat import as_pictures
 from graphurl.data.folders import read_pictures
 from graphurl.data.labels import class_labels
 from graphurl.data.samples import Samples
-from graphurl.data.stacks import as_pictures, pictures_of
 from graphurl.data.stacks import digest as picture_digest
+from graphurl.data.stacks import pictures_of
 from graphurl.data.variants import variant
 from graphurl.errors import InputError
 from graphurl.graphs.graph import Graph

@@ -19,7 +19,6 @@ import graphurl
 from graphurl import Embedding, Graph
 from graphurl.data.samples import Samples
 from graphurl.errors import CollapseWarning, GraphWarning, InputError, RunError
-from graphurl.pipeline import prepare
 from graphurl.training.callbacks import Moment
 from tests.training.small import ctrl_c
 
@@ -297,12 +296,3 @@ def test_wrong_input_is_one_line_and_writes_nothing(
         embed(source(), run_folder=tmp_path / "run", **changes)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists() or "layer" in words
-
-
-def test_terms_for_pictures_bring_the_usual_method_with_them() -> None:
-    pictures = np.random.default_rng(0).integers(0, 256, (8, 6, 6, 3), dtype=np.uint8)
-    ready = prepare(pictures, add="de", batch_size=4)
-    assert ready.recipe.task == "ssl"
-    assert [term.name for term in ready.parts.objective.terms] == ["views", "de"]
-    with pytest.raises(InputError, match=r"pictures: shape \(20, 5\)"):
-        prepare(np.random.default_rng(0).random((20, 5)), add=[lambda context: context.term("x")])

@@ -51,7 +51,7 @@ def load_card(card: Card, root: Path, *, pictures: bool = False) -> Samples:
     """
     from graphurl.data.catalogue import reader
     from graphurl.data.fetch import ensure
-    from graphurl.data.stacks import flattened
+    from graphurl.data.flat import flattened
 
     samples = reader(card)(card, ensure(card, root))
     if len(samples) != card.samples:

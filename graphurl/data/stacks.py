@@ -1,11 +1,10 @@
-"""Stacks of pictures as bytes, and how rows, arrays and files become one."""
+"""Stacks of pictures as bytes, and how arrays and files become one."""
 
 from __future__ import annotations
 
 import hashlib
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any, Protocol, runtime_checkable
@@ -15,7 +14,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from graphurl.data.samples import Samples
 from graphurl.errors import InputError
 
 Bytes = npt.NDArray[np.uint8]
@@ -23,7 +21,7 @@ Shape = tuple[int, int, int]
 
 _BLOCK = 1 << 24
 """Bytes that are converted or hashed at a time."""
-_PLAIN, _WITH_ALPHA = (1, 3), (2, 4)
+PLAIN, _WITH_ALPHA = (1, 3), (2, 4)
 
 
 @runtime_checkable
@@ -74,7 +72,7 @@ class Stack:
     def __init__(self, pixels: Tensor | npt.NDArray[Any], name: str = "pictures") -> None:
         """Checks type and shape."""
         array = pixels.detach().cpu().numpy() if isinstance(pixels, Tensor) else np.asarray(pixels)
-        if array.dtype != np.uint8 or array.ndim != 4 or array.shape[1] not in _PLAIN or 0 in array.shape:
+        if array.dtype != np.uint8 or array.ndim != 4 or array.shape[1] not in PLAIN or 0 in array.shape:
             raise InputError(
                 f"{name}: {array.dtype} of shape {array.shape}: a stack is uint8 n × channels × height × width "
                 "with 1 or 3 channels"
@@ -172,52 +170,6 @@ class Joined:
         return out
 
 
-def as_pictures(samples: Samples) -> Samples:
-    """Turns rows that are pictures into bytes; samples that have pictures already stay as they are.
-
-    Args:
-        samples: Pictures, or rows of float32 in [0, 1] with the shape (channels, height, width) of each.
-
-    Returns:
-        Samples with `images` and without `x`.
-
-    Raises:
-        InputError: Where the samples are no pictures.
-    """
-    if samples.images is not None:
-        return samples
-    shape = samples.shape
-    if samples.x is None or shape is None or len(shape) != 3 or shape[0] not in _PLAIN:
-        what = "a graph" if samples.x is None else f"rows of {samples.x.shape[1]} numbers"
-        raise InputError(
-            f"{samples.name}: {what}, no pictures: give a folder of pictures, an array n × height × width × "
-            "channels, or a data set of pictures such as cifar-10"
-        )
-    rows = samples.x if samples.x.layout == torch.strided else samples.x.to_dense()
-    pixels = _to_bytes(rows.numpy(), samples.name).reshape(len(samples), *shape)
-    return replace(samples, x=None, feature_names=None, images=Stack(pixels, samples.name))
-
-
-def flattened(samples: Samples) -> Samples:
-    """Turns pictures into rows of numbers; samples without pictures, or with rows already, stay as they are.
-
-    Args:
-        samples: What may be pictures.
-
-    Returns:
-        Samples with `x`, float32 in [0, 1], each row a picture flattened from (channels, height, width), and without
-        `images`.
-    """
-    images = samples.images
-    if images is None or samples.x is not None:
-        return samples
-    rows = torch.empty(len(images), int(np.prod(images.shape)))
-    for part in _blocks(*rows.shape):
-        block = images.take(torch.arange(part.start, part.stop)).flatten(1)
-        torch.div(block, 255.0, out=rows[part])
-    return replace(samples, x=rows, images=None)
-
-
 def pictures_of(array: object, name: str = "pictures") -> Stack:
     """Turns an array of pictures as users hold it into a stack.
 
@@ -243,19 +195,19 @@ def pictures_of(array: object, name: str = "pictures") -> Stack:
     if first.shape[1] in _WITH_ALPHA:
         warnings.warn(f"{name}: the alpha channel is dropped", stacklevel=2)
         first = first[:, :-1]
-    return Stack(_to_bytes(first, name), name)
+    return Stack(to_bytes(first, name), name)
 
 
 def _channels_first(values: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
     """A view n × C × H × W of pictures with the channels first, last or left out."""
     shape = values.shape
-    if values.ndim == 3 and shape[2] not in (*_PLAIN[1:], 4):
+    if values.ndim == 3 and shape[2] not in (*PLAIN[1:], 4):
         return values[:, None]
     if values.ndim == 3:
         raise InputError(f"{name}: shape {shape} looks like one picture in colour: give array[None]")
     if values.ndim != 4:
         raise InputError(f"{name}: shape {shape}: give n × height × width, with the channels last or first")
-    for allowed in (_PLAIN, _WITH_ALPHA):
+    for allowed in (PLAIN, _WITH_ALPHA):
         first, last = shape[1] in allowed, shape[3] in allowed
         if first and last and shape[1:] != (1, 1, 1):
             raise InputError(
@@ -267,14 +219,14 @@ def _channels_first(values: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
     raise InputError(f"{name}: shape {shape} has no axis of 1 or 3 channels: give grey or colour pictures")
 
 
-def _to_bytes(values: npt.NDArray[Any], name: str) -> Bytes:
+def to_bytes(values: npt.NDArray[Any], name: str) -> Bytes:
     """Floats in [0, 1] as bytes, a block at a time; bytes as they are."""
     if values.dtype == np.uint8:
         return values
     if values.dtype.kind not in "fb":
         raise InputError(f"{name}: pictures of type {values.dtype}: give uint8, or floats in [0, 1]")
     out = np.empty(values.shape, dtype=np.uint8)
-    for part in _blocks(len(values), 4 * values[0].size):
+    for part in blocks(len(values), 4 * values[0].size):
         block = values[part].astype(np.float32)
         low, high = float(block.min()), float(block.max())
         if not (low >= 0 and high <= 1):  # said this way round, NaN is refused as well
@@ -295,12 +247,13 @@ def digest(images: Images) -> str:
     if isinstance(images, Fingerprinted):
         return images.fingerprint()
     found = hashlib.sha256(str(tuple(images.shape)).encode())
-    for part in _blocks(len(images), int(np.prod(images.shape))):
+    for part in blocks(len(images), int(np.prod(images.shape))):
         found.update(images.take(torch.arange(part.start, part.stop)).numpy().data)
     return found.hexdigest()
 
 
-def _blocks(rows: int, row_bytes: int) -> Iterator[slice]:
+def blocks(rows: int, row_bytes: int) -> Iterator[slice]:
+    """Slices of rows that take about as many bytes as are converted or hashed at a time."""
     step = max(1, _BLOCK // row_bytes)
     for start in range(0, rows, step):
         yield slice(start, min(start + step, rows))

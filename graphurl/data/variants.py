@@ -14,8 +14,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from graphurl.data.flat import as_pictures
 from graphurl.data.samples import UNKNOWN, Samples
-from graphurl.data.stacks import Joined, Picked, Stack, as_pictures
+from graphurl.data.stacks import Joined, Picked, Stack
 from graphurl.errors import InputError, unknown
 from graphurl.functional.sparse import csr_matrix, entries
 

@@ -115,7 +115,7 @@ def test_the_seed_decides_all_weights(rng_untouched: None) -> None:
     first, again, other = state(0), state(0), state(1)
     assert list(first) == list(again)
     assert all(torch.equal(first[key], again[key]) for key in first)
-    drawn = ("encoder.convs.0.weight", "heads.0.layer.weight", "heads.1.layer.weight", "sources.0.remembered")
+    drawn = ("encoder.convs.0.weight", "heads.0.steps.0.weight", "heads.1.layer.weight", "sources.0.remembered")
     assert not any(torch.equal(first[key], other[key]) for key in drawn)
 
 

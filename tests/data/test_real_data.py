@@ -100,8 +100,8 @@ def test_files_match_their_checksums(name: str) -> None:
 
 def test_pictures_of_a_data_set_are_never_rows_of_numbers_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
     root, made = present("mnist"), []
-    monkeypatch.setattr("graphurl.data.stacks.flattened", made.append)
-    monkeypatch.setattr("graphurl.data.stacks._to_bytes", made.append)
+    monkeypatch.setattr("graphurl.data.flat.flattened", made.append)
+    monkeypatch.setattr("graphurl.data.flat.to_bytes", made.append)
     samples = Source(data="mnist").load(root, pictures=True).samples
     assert samples.shape == (1, 28, 28)
     assert samples.x is None

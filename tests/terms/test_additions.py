@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from graphurl.encoders.heads import MLP, NormLinear
 from graphurl.errors import InputError
 from graphurl.losses import KL, MSE, DistanceEnhancement, InfoNCE
+from graphurl.pipeline import prepare
 from graphurl.relations import Batch, Term
 from graphurl.relations.bank import Bank, Crossview, Interpolation
 from graphurl.relations.clusters import Clusters
@@ -163,3 +165,12 @@ def test_class_means_need_labels() -> None:
     objective = parts_of("simclr", add="class-de", of=samples(y=None)).objective
     with pytest.raises(InputError, match="reads labels and the pictures have none"):
         objective(objective.draw(torch.Generator()), 0.0)
+
+
+def test_terms_for_pictures_bring_the_usual_method_with_them() -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (8, 6, 6, 3), dtype=np.uint8)
+    ready = prepare(pictures, add="de", batch_size=4)
+    assert ready.recipe.task == "ssl"
+    assert [term.name for term in ready.parts.objective.terms] == ["views", "de"]
+    with pytest.raises(InputError, match=r"pictures: shape \(20, 5\)"):
+        prepare(np.random.default_rng(0).random((20, 5)), add=[lambda context: context.term("x")])
