@@ -95,7 +95,8 @@ class Bench:
             "loss": result.history[-1]["loss"] if result.history else None,
             **judged(result.z, samples, "h", "cosine"),
             **judged(projected, samples, "z", recipe.metric_z),
-            **spent, "versions": versions(),
+            # Without the local part, which names how a package was built and not what it computes.
+            **spent, "versions": {name: found.split("+")[0] for name, found in versions().items()},
         })  # fmt: skip
         return values
 
