@@ -8,7 +8,6 @@ thread, from pictures that are decoded and lie in memory. lightly's side is what
 (torchvision's, on Pillow images), a DataLoader without workers, view after view through the encoder, its projection
 head and loss, a plain loop. All contenders run in turn, piece by piece, so that a busy machine slows all of them.
 Needs lightly, lightning-utilities and torchvision (pip install --no-deps); kornia's views are timed if installed.
-
 Without CIFAR-10 in the data root the pictures are noise: the speeds are as good, the accuracies are chance.
 """
 
@@ -285,13 +284,14 @@ def measure_accuracy(samples: Samples, steps: int, seeds: int) -> dict[str, Any]
             run(epochs)
             scores.setdefault(f"{name}, {precision}", []).append(nearest(encoder, samples))
     rows = {name: {"mean": round(statistics.mean(found), 4), "runs": found} for name, found in scores.items()}
-    return {"epochs": epochs, "train": len(training(samples)), "test": int(samples.splits["test"].sum())} | rows
+    return {"epochs": epochs, "train": len(training(samples)), "test": int(samples.splits["test"].sum()), **rows}
 
 
 def nearest(encoder: Encoder, samples: Samples) -> float:
     assert samples.images is not None
+    encoder.eval()
     with torch.no_grad():
-        z = torch.cat([encoder.eval()(inputs).z for inputs in Gallery(samples.images, fitted(samples))])
+        z = torch.cat([encoder(inputs).z for inputs in Gallery(samples.images, fitted(samples))])
     return round(knn_accuracy(z, samples.y, 20, samples.splits, metric="cosine")["accuracy"], 4)
 
 
