@@ -115,6 +115,9 @@ def test_rows_that_point_one_way_have_collapsed_if_directions_are_what_counts() 
     verdict = collapse(one_way, directions=True)
     assert verdict["collapsed"]
     assert verdict["reason"].startswith("all rows point the same way")
+    falling = torch.ones(100, 16) + 0.1 * cloud(100, 16)  # as after an epoch of SimSiam without its predictor
+    assert 0.09 < collapse(falling, directions=True)["std"] < 0.11
+    assert collapse(falling, directions=True)["collapsed"]
     cone = torch.ones(100, 16) + 0.5 * cloud(100, 16)  # a mean cosine of 0.8, as healthy methods may have
     assert not collapse(cone, directions=True)["collapsed"]
     assert not collapse(cone[:1], directions=True)["collapsed"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import pytest
 import torch
@@ -166,7 +167,10 @@ def test_simsiam_loses_its_spread_without_a_predictor_and_keeps_it_with_one() ->
     """The spread of unit rows is sqrt(1 - mean cosine), nearly; the monitor writes it into the record."""
     spread = {}
     for name, source in (("bare", Targets(nn.Identity())), ("whole", None)):
-        run = train(simsiam(source, 32), 1, [CollapseMonitor(fail=name == "whole")], lr=0.1)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            run = train(simsiam(source, 32), 1, [CollapseMonitor(directions=True)], lr=0.1)
+        assert [each.category for each in caught] == [CollapseWarning] * (name == "bare")
         spread[name] = run.history[-1]["spread"]
     assert spread["bare"] < 0.1
     assert spread["whole"] > 0.4
