@@ -35,7 +35,8 @@ def augment(x: Tensor, names: Sequence[str], seed: int) -> Tensor:
     """Applies augmentations of kornia one after the other.
 
     Their random numbers come from the seed, and the global random state is as before. Those that draw on the
-    pixels' device (noise, for one) differ from device to device.
+    pixels' device (noise, for one) differ from device to device. Many read colours: grey pictures are three equal
+    channels for them, of which the first is kept.
 
     Args:
         x: Pictures in [0, 1], n×C×H×W.
@@ -46,21 +47,29 @@ def augment(x: Tensor, names: Sequence[str], seed: int) -> Tensor:
         Pictures of the same shape, in [0, 1].
 
     Raises:
-        InputError: Where kornia is not installed, or has no such augmentation.
+        InputError: Where kornia is not installed, has no such augmentation, or it does not take these pictures.
     """
     classes = _classes()
     for name in names:
         if name not in classes:
             raise unknown("augmentation of kornia", name, classes)
-    device = x.device
+    device, channels = x.device, x.shape[1]
+    x = x.expand(-1, 3, -1, -1) if channels == 1 else x
     with torch.no_grad(), torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.default_generator.manual_seed(seed)
         if device.type == "cuda":
             with torch.cuda.device(device):
                 torch.cuda.manual_seed(seed)
         for name in names:
-            x = classes[name](**_SETTINGS.get(name, {}))(x)
-    return x.clamp(0, 1)
+            try:
+                x = classes[name](**_SETTINGS.get(name, {}))(x)
+            except Exception as error:  # kornia has a dozen of its own, and raises torch's and Python's too
+                reason = str(error).partition("\n")[0]
+                raise InputError(
+                    f"kornia's {name} does not take views of {tuple(x.shape[2:])} pixels: {reason}; "
+                    "leave it out or change the side"
+                ) from error
+    return x[:, :channels].clamp(0, 1)
 
 
 def _classes() -> dict[str, Any]:

@@ -54,6 +54,19 @@ def test_every_name_is_offered_that_can_be_built(rng_untouched: None) -> None:
         foreign.augment(pictures(), ["randaugment"], 0)
 
 
+@pytest.mark.parametrize("name", ["RandomPlanckianJitter", "RandomJPEG", "RandomHue", "RandomSaturation", "RandomRGBShift"])
+def test_grey_pictures_are_three_equal_channels_to_them(name: str) -> None:
+    x = pictures()[:, :1]
+    made = foreign.augment(x, [name], 1)
+    assert torch.equal(made, foreign.augment(x.expand(-1, 3, -1, -1), [name], 1)[:, :1])
+    assert made.shape == x.shape
+
+
+def test_what_one_of_them_refuses_is_said_in_a_line() -> None:
+    with pytest.raises(InputError, match=r"kornia's RandomRain does not take views of \(8, 8\) pixels: .*leave it out"):
+        foreign.augment(pictures()[:, :, :8, :8], ["RandomRain"], 0)
+
+
 def test_views_apply_them_before_the_normalisation() -> None:
     x = (255 * pictures()).to(torch.uint8)
     drawn = []
