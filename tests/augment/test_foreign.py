@@ -54,7 +54,9 @@ def test_every_name_is_offered_that_can_be_built(rng_untouched: None) -> None:
         foreign.augment(pictures(), ["randaugment"], 0)
 
 
-@pytest.mark.parametrize("name", ["RandomPlanckianJitter", "RandomJPEG", "RandomHue", "RandomSaturation", "RandomRGBShift"])
+@pytest.mark.parametrize(
+    "name", ["RandomPlanckianJitter", "RandomJPEG", "RandomHue", "RandomSaturation", "RandomRGBShift"]
+)
 def test_grey_pictures_are_three_equal_channels_to_them(name: str) -> None:
     x = pictures()[:, :1]
     made = foreign.augment(x, [name], 1)
