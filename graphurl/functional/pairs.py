@@ -33,6 +33,8 @@ _SAFE_LOGIT = 40.0 / _BIT
 _FAR_BELOW = -60.0 / _BIT
 # Up to this exponent the rounding of 1 + d²/ν, times the exponent, is below that of the distance itself.
 _COARSE_POWER = 64.0
+# Up to this whole number of half powers a t-kernel is a product: its rounding grows with the number of factors.
+_MOST_FACTORS = 64
 
 
 def sum_log_normalisers(
@@ -123,18 +125,40 @@ class _Kernel:
         """Derivative of log κ^(1/T) by s, but for the 1 + d²/ν below it."""
         return _BIT if self.power is None else -self.power
 
+    def similarities(self, x: Tensor, y: Tensor, out: Tensor, spare: Tensor) -> Tensor | None:
+        """Writes a tile of κ^(1/T) that is safe to exponentiate, and returns what `logits` returns.
+
+        Whole ν and 1/T make 2 · power a whole number, and a few products cost half of a logarithm and an exponential.
+        """
+        halves = 2 * (self.power or 0.0)
+        if not 1 <= halves <= _MOST_FACTORS or halves != int(halves):
+            base = self.logits(x, y, out, spare)
+            out.exp2_()
+            return base
+        odd = int(halves) % 2
+        power = base = self._inner(x, y, out, spare).add_(1 + self.constant).clamp_min_(1)
+        for bit in f"{int(halves) >> (1 - odd):b}"[1:]:  # base^power, or its square where a root has to follow
+            power = torch.mul(power, power, out=out)
+            if bit == "1":
+                power.mul_(base)
+        (torch.rsqrt if odd else torch.reciprocal)(power, out=out)
+        return base
+
     def logits(self, x: Tensor, y: Tensor, out: Tensor, spare: Tensor) -> Tensor | None:
         """Writes a tile of logits, and for a t-kernel 1 + d²/ν into what is spare, which it returns."""
         if self.power is None:
             torch.mm(x, y.T, out=out)
             return None
-        product = torch.mm(x, y.T, out=spare[: out.numel()].view(out.shape))
+        product = self._inner(x, y, out, spare)
         if self.power > _COARSE_POWER:
             torch.log1p(product.add_(self.constant).clamp_min_(0), out=out).mul_(-self.power / _BIT)
             return product.add_(1)
         base = product.add_(1 + self.constant).clamp_min_(1)
         torch.log2(base, out=out).mul_(-self.power)
         return base
+
+    def _inner(self, x: Tensor, y: Tensor, out: Tensor, spare: Tensor) -> Tensor:
+        return torch.mm(x, y.T, out=spare[: out.numel()].view(out.shape))
 
     def span(self, largest: float) -> float:
         """How far from 0 a logit can be, for inner products up to `largest`."""
@@ -203,11 +227,14 @@ class _Pairs:
             for number, (left, right) in enumerate(columns):
                 y = self.y[left:right]
                 tile = rooms[number if want_y else 0][: len(x) * len(y)].view(len(x), len(y))
-                base = self.kernel.logits(x, y, tile, spare)
                 if shifted:
+                    base = self.kernel.logits(x, y, tile, spare)
                     self._forbid(tile, top, left, -math.inf)
                     sums.shift(tile)
-                self._forbid(tile.exp2_(), top, left, 0.0)
+                    tile.exp2_()
+                else:
+                    base = self.kernel.similarities(x, y, tile, spare)
+                self._forbid(tile, top, left, 0.0)
                 sums.add(tile, base, y)
                 tiles.append((left, right, tile, sums.peak))
             log_sum = sums.peak * _BIT + sums.mass.log()

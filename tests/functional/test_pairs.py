@@ -27,6 +27,7 @@ FORMS: list[dict[str, Any]] = [
     {"metric": "euclidean", "nu": 5.0},
     {"metric": "euclidean", "nu": 100.0, "sigma": 0.1},
     {"metric": "cosine", "nu": 1e4, "sigma": 0.2},  # log1p
+    {"metric": "euclidean", "nu": 24.0},  # power 12.5: squares, products, a root
 ]
 NAMES = [" ".join(map(str, form.values())) for form in FORMS]
 
@@ -220,10 +221,11 @@ def test_far_logits_do_not_become_subnormal() -> None:
 
 def test_logits_near_zero_are_not_shifted() -> None:
     x, y, count = draw(20, 30)
-    for form, tiles in ((FORMS[0], 0), (FORMS[1], 6), (FORMS[4], 0), (FORMS[6], 6)):
+    forms = [(FORMS[0], 0, 0), (FORMS[1], 6, 0), (FORMS[4], 0, 0), (FORMS[6], 6, 6), ({"nu": 2.3}, 0, 6)]
+    for form, shifted, logarithms in forms:
         with Watch() as watch:
             sum_log_normalisers(x, y, count, side=10, **form)
-        assert watch.calls["amax"] == tiles
+        assert (watch.calls["amax"], watch.calls["log2"]) == (shifted, logarithms)  # whole powers need no logarithm
 
 
 def test_a_far_origin_costs_no_digits() -> None:
@@ -269,8 +271,7 @@ def test_half_precision_is_computed_in_float32(form: dict[str, Any]) -> None:
     wanted = sum_log_normalisers(x.float(), y.float(), count, **form)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         found = sum_log_normalisers(x.requires_grad_(), y, count, **form)
-    assert found.dtype == torch.float32
-    assert torch.equal(found, wanted)
+    assert found.dtype == torch.float32 and torch.equal(found, wanted)
     found.backward()
     assert x.grad is not None and x.grad.dtype == torch.bfloat16
 
