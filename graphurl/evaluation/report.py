@@ -49,6 +49,7 @@ ON_REQUEST: dict[str, str] = {
     "linear_protocol": "graphurl.evaluation.protocols:linear_protocol",
     "fast_linear": "graphurl.evaluation.protocols:fast_linear",
     "confident_accuracy": "graphurl.evaluation.confident:confident_accuracy",
+    "split_probe": "graphurl.evaluation.splits:split_probe",
 }
 
 # Directions and weighted votes say little about a map to look at, so up to this dimension they are not in the default.
