@@ -1,11 +1,8 @@
-"""Runs of a table: each measured once, kept as a file, and not repeated."""
+"""Runs of the table of methods on pictures."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +11,10 @@ import numpy as np
 import torch
 
 from graphurl.bench.images import Protocol, Row
+from graphurl.bench.kept import Kept
 from graphurl.data.samples import Samples
 from graphurl.data.variants import variant
-from graphurl.embedding import versions, write_json
+from graphurl.embedding import versions
 from graphurl.errors import InputError
 from graphurl.evaluation.protocols import fast_linear
 from graphurl.evaluation.retrieval import weighted_knn
@@ -30,7 +28,7 @@ from graphurl.source import Source
 PIXEL_SIDE = 24
 
 
-class Bench:
+class Bench(Kept[Row]):
     """A table in the making.
 
     Args:
@@ -42,7 +40,8 @@ class Bench:
 
     def __init__(self, protocol: Protocol, folder: Path, root: str | None = None, device: str = "auto") -> None:
         """Reads nothing yet."""
-        self.protocol, self.folder, self.root, self.device = protocol, folder, root, device
+        super().__init__(folder)
+        self.protocol, self.root, self.device = protocol, root, device
         self._loaded: Samples | None = None
 
     @property
@@ -57,26 +56,11 @@ class Bench:
         kept = row.variant or (f"subset:{self.protocol.subset}" if self.protocol.subset else "")
         return variant(self.samples, kept) if kept else self.samples
 
-    def measure(self, rows: Sequence[Row], seeds: Sequence[int]) -> Iterator[tuple[Row, int, dict[str, Any], bool]]:
-        """Measures what is missing, seed by seed, and yields every measurement and whether it is new."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        for seed in seeds:
-            for row in rows:
-                path = self.path(row, seed)
-                known = read(path)
-                if known is None:
-                    known = self.run(row, seed)
-                    write_json(path, known)
-                    yield row, seed, known, True
-                else:
-                    yield row, seed, known, False
-
-    def path(self, row: Row, seed: int) -> Path:
-        """The file of a row and a seed; other values of the protocol or of the method have other files."""
-        protocol, values = self.protocol, self.protocol.values(row, seed).to_dict()
-        given = [protocol.data, protocol.subset, protocol.steps, row.variant, values]
-        text = json.dumps(given, sort_keys=True, default=str)
-        return self.folder / f"{_plain_name(row.name)}-{seed}-{hashlib.sha256(text.encode()).hexdigest()[:8]}.json"
+    def values(self, row: Row, seed: int) -> list[Any]:
+        """The protocol's and the method's values."""
+        protocol = self.protocol
+        own = protocol.values(row, seed).to_dict()
+        return [protocol.data, protocol.subset, protocol.steps, row.variant, own]
 
     def run(self, row: Row, seed: int) -> dict[str, Any]:
         """Trains one row and judges features and projection."""
@@ -138,16 +122,3 @@ def _nlad(z: np.ndarray, y: np.ndarray) -> float | None:
         return float(class_spread(z, y)["nlad"])
     except InputError:
         return None
-
-
-def read(path: Path) -> dict[str, Any] | None:
-    """A measurement, or None where there is none that can be read."""
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return values if isinstance(values, dict) else None
-
-
-def _plain_name(name: str) -> str:
-    return "".join(letter if letter.isalnum() else "-" for letter in name).strip("-")

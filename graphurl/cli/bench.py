@@ -46,7 +46,8 @@ def run(options: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from graphurl.bench import images
-    from graphurl.bench.runs import Bench, read
+    from graphurl.bench.kept import read
+    from graphurl.bench.runs import Bench
     from graphurl.bench.tables import directions, markdown
     from graphurl.embedding import write_json, write_text
 
@@ -60,9 +61,7 @@ def run(options: argparse.Namespace) -> int:
     bench = Bench(protocol, Path(options.out), options.data_root, options.device)
     measured: dict[str, list[dict[str, Any]]] = {row.name: [] for row in rows}
     if options.table:
-        for row in rows:
-            found = (read(bench.path(row, seed)) for seed in range(options.seeds))
-            measured[row.name] = [values for values in found if values is not None]
+        measured = {row.name: bench.known(row, range(options.seeds)) for row in rows}
     else:
         for row, seed, values, new in bench.measure(rows, range(options.seeds)):
             measured[row.name].append(values)
