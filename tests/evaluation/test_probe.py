@@ -39,6 +39,20 @@ def test_with_splits_it_is_the_written_protocol() -> None:
     assert "given splits" in found["protocol"]
 
 
+@pytest.mark.parametrize("standardise", [False, True])
+def test_more_columns_than_training_rows_change_nothing(standardise: bool) -> None:
+    z, y = blobs(n=150, noise=12.0, dim=120)
+    splits = thirds(len(y))
+    train = splits["train"]
+    rows = z / np.linalg.norm(z, axis=1, keepdims=True)
+    if standardise:
+        rows = (z - z[train].mean(0)) / z[train].std(0)
+    model = LogisticRegression(C=10.0, max_iter=1000).fit(rows[train], y[train])
+    found = linear_probe(z, y, splits, grid=[10.0], standardise=standardise)
+    assert found["accuracy"] == pytest.approx(model.score(rows[splits["test"]], y[splits["test"]]), abs=1e-9)
+    assert 0.5 < found["accuracy"] < 1
+
+
 def test_a_tie_goes_to_the_smallest_c() -> None:
     z, y = blobs(noise=0.01)
     found = linear_probe(z, y, thirds(len(y)), grid=(1000.0, 10.0, 100.0))
