@@ -97,7 +97,7 @@ class Embedding:
         space = samples.x if self.recipe.task == "dr" else None
         return evaluate(
             self.z, x=space, y=samples.y, splits=samples.splits or None, metrics=metrics, seed=seed,
-            settings=protocol(self.recipe.task),
+            links=samples.links, settings=protocol(self.recipe.task),
         )  # fmt: skip
 
     def plot(self, path: str | Path | None = None) -> Any:

@@ -59,6 +59,7 @@ def run(options: argparse.Namespace) -> int:
         splits=None if samples is None else samples.splits or None,
         metrics=names(options.metrics),
         seed=found.seed if options.seed is None else options.seed,
+        links=None if samples is None else samples.links,
         settings=protocol(found.task),
     )
     values = plain(report.to_dict())

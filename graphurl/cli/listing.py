@@ -52,7 +52,7 @@ def section(kind: str) -> str:
 
 def metric_rows() -> list[tuple[str, str, str]]:
     """Name, needed inputs beside the embedding, and what it is."""
-    from graphurl.evaluation.report import METRICS, ON_REQUEST
+    from graphurl.evaluation.metrics import METRICS, ON_REQUEST
 
     words = {"x": "rows", "y": "labels"}
     rows = []

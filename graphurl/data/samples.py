@@ -15,6 +15,7 @@ from graphurl.errors import InputError
 if TYPE_CHECKING:
     from graphurl.data.stacks import Images
     from graphurl.graphs.graph import Graph
+    from graphurl.graphs.links import Links
 
 UNKNOWN = -1
 """The label of a sample whose class is not known."""
@@ -36,6 +37,7 @@ class Samples:
         feature_names: Name of each column of `x`.
         provenance: Where the data came from, as JSON values.
         images: The pictures themselves as bytes, in memory, on disk or decoded when asked; with or without `x`.
+        links: Edges that were held out of `graph`, to be predicted.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Samples:
     feature_names: tuple[str, ...] | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
     images: Images | None = None
+    links: Links | None = None
 
     def __post_init__(self) -> None:
         """Checks that the parts speak of the same N samples."""

@@ -1,7 +1,7 @@
-"""Data sets made harder or smaller: long-tailed, highly correlated, a balanced subset. Only training rows change.
+"""Data sets made harder or smaller: long-tailed, highly correlated, a balanced subset, a graph without some edges.
 
 CLD (Wang, Liu, Yu, CVPR 2021, arXiv:2008.03813) is tested on long-tailed and on highly correlated data.
-Training rows are those of no validation or test split.
+Only training rows change: those of no validation or test split.
 """
 
 from __future__ import annotations
@@ -120,7 +120,8 @@ def variant(samples: Samples, text: str, *, seed: int = 0) -> Samples:
 
     Args:
         samples: The data.
-        text: `long-tailed:FACTOR`, `correlated:OBJECTSxCOPIES` or `subset:COUNT`, several joined by `+`.
+        text: `long-tailed:FACTOR`, `correlated:OBJECTSxCOPIES`, `subset:COUNT` or (of a graph) `links:SHARE`, several
+            joined by `+`.
         seed: Of all that is drawn.
 
     Returns:
@@ -140,6 +141,16 @@ def variant(samples: Samples, text: str, *, seed: int = 0) -> Samples:
             raise InputError(f"variant {part.strip()!r}: write it as {kind.form}, such as {kind.example}")
         made = kind.make(made, found.groups(), seed)
     return replace(made, provenance={**made.provenance, "variant": text, "variant_seed": seed})
+
+
+def without_links(samples: Samples, share: float, seed: int) -> Samples:
+    """Holds out edges, to be predicted (`graphs.links.hold_out`)."""
+    from graphurl.graphs.links import hold_out
+
+    if samples.graph is None:
+        raise InputError(f"{samples.name}: links:{share:g} holds out edges and there is no graph")
+    graph, links = hold_out(samples.graph, share, seed)
+    return replace(samples, graph=graph, links=links)
 
 
 class _Kind(NamedTuple):
@@ -169,6 +180,12 @@ _KINDS = {
         "subset:500",
         r"(\d+)",
         lambda samples, numbers, seed: first_of_each(samples, int(numbers[0]), seed),
+    ),
+    "links": _Kind(
+        "links:SHARE",
+        "links:0.1",
+        r"(\d*\.?\d+)",
+        lambda samples, numbers, seed: without_links(samples, float(numbers[0]), seed),
     ),
 }
 

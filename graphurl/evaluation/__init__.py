@@ -15,10 +15,11 @@ from __future__ import annotations
 from graphurl.evaluation.agreement import rank_agreement
 from graphurl.evaluation.cluster import kmeans_scores
 from graphurl.evaluation.confident import confident_accuracy
+from graphurl.evaluation.metrics import METRICS, ON_REQUEST
 from graphurl.evaluation.neighborhood import continuity, overlap, trustworthiness
 from graphurl.evaluation.probe import knn_accuracy, linear_probe, majority
 from graphurl.evaluation.protocols import fast_linear, linear_protocol
-from graphurl.evaluation.report import METRICS, ON_REQUEST, Report, evaluate, summarise
+from graphurl.evaluation.report import Report, evaluate, summarise
 from graphurl.evaluation.retrieval import recall, weighted_knn
 from graphurl.evaluation.spread import collapse
 

@@ -17,44 +17,7 @@ import numpy as np
 
 from graphurl.errors import InputError, unknown
 from graphurl.evaluation.arrays import as_column, as_rows, as_space, finite_rows, split_masks
-
-# Name → "module:function". A function asks for what it needs by the names of its parameters (z, x, y, splits,
-# seed) and returns a dict: its number under the metric's name or under "accuracy", and its "protocol".
-METRICS: dict[str, str] = {
-    "trustworthiness": "graphurl.evaluation.neighborhood:neighborhood",
-    "continuity": "graphurl.evaluation.neighborhood:neighborhood",
-    "overlap": "graphurl.evaluation.neighborhood:neighborhood",
-    "linear_probe": "graphurl.evaluation.probe:linear_probe",
-    "knn_accuracy": "graphurl.evaluation.probe:knn_accuracy",
-    "majority": "graphurl.evaluation.probe:majority",
-    "nmi": "graphurl.evaluation.cluster:kmeans_scores",
-    "ari": "graphurl.evaluation.cluster:kmeans_scores",
-    "clustering_accuracy": "graphurl.evaluation.cluster:kmeans_scores",
-    "effective_rank": "graphurl.evaluation.spread:spread",
-    "mean_cosine": "graphurl.evaluation.spread:spread",
-    "normalised_std": "graphurl.evaluation.spread:spread",
-    "uniformity": "graphurl.evaluation.spread:spread",
-    "nlad": "graphurl.evaluation.spread:class_spread",
-    "weighted_knn_5": "graphurl.evaluation.retrieval:weighted_knn",
-    "weighted_knn_20": "graphurl.evaluation.retrieval:weighted_knn",
-    "weighted_knn_200": "graphurl.evaluation.retrieval:weighted_knn",
-    "recall_1": "graphurl.evaluation.retrieval:recall",
-    "recall_2": "graphurl.evaluation.retrieval:recall",
-    "recall_4": "graphurl.evaluation.retrieval:recall",
-    "recall_8": "graphurl.evaluation.retrieval:recall",
-}
-
-# Measured only when asked for by name: they take minutes, or answer what another metric has answered.
-ON_REQUEST: dict[str, str] = {
-    "linear_protocol": "graphurl.evaluation.protocols:linear_protocol",
-    "fast_linear": "graphurl.evaluation.protocols:fast_linear",
-    "confident_accuracy": "graphurl.evaluation.confident:confident_accuracy",
-    "split_probe": "graphurl.evaluation.splits:split_probe",
-}
-
-# Directions and weighted votes say little about a map to look at, so up to this dimension they are not in the default.
-MAP_DIMENSIONS = 3
-_FOR_VECTORS = ("graphurl.evaluation.retrieval:weighted_knn", "graphurl.evaluation.retrieval:recall")
+from graphurl.evaluation.metrics import METRICS, ON_REQUEST, default_metrics, requested
 
 _Metric = Callable[..., dict[str, Any]]
 
@@ -123,6 +86,7 @@ def evaluate(
     metrics: Iterable[str] | None = None,
     seed: int = 0,
     *,
+    links: Any = None,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Report:
     """Measures an embedding by every metric that the inputs allow, or by those that are named.
@@ -138,6 +102,7 @@ def evaluate(
         splits: Masks (N,) or row numbers, "train", "val", "test"; without them probes draw their own.
         metrics: Names of `METRICS` or `ON_REQUEST`; None for all of `default_metrics` that are possible.
         seed: Draws every subset, split and start.
+        links: Edges that were held out (`graphs.links.Links`), for link prediction.
         settings: Arguments by function: ``{"knn_accuracy": {"k": 20, "metric": "cosine"}}``.
 
     Returns:
@@ -147,10 +112,14 @@ def evaluate(
         InputError: Inputs that do not match, an unknown name, or a requested metric that is impossible.
     """
     given = _matching(z, x, y, splits)
-    names = default_metrics(given["z"].shape[1]) if metrics is None else _requested(metrics)
+    names = default_metrics(given["z"].shape[1], links is not None) if metrics is None else requested(metrics)
     targets = {**METRICS, **ON_REQUEST}
     kept, rows = _finite(given)
     kept["seed"] = seed
+    if links is not None:
+        if rows["left_out"]:
+            raise InputError("z has rows that are not finite: link prediction needs a vector of every node")
+        kept["links"] = links
     results: dict[str, dict[str, Any] | InputError] = {}
     timing: dict[str, float] = {}
     found: dict[str, dict[str, Any]] = {}
@@ -187,27 +156,6 @@ def summarise(reports: Sequence[Report]) -> dict[str, dict[str, Any]]:
         name: {"mean": statistics.fmean(v), "std": statistics.pstdev(v), "values": v}
         for name, v in values.items()
     }
-
-
-def default_metrics(dim: int) -> list[str]:
-    """Names of the metrics that are measured when none are asked for.
-
-    Args:
-        dim: Dimension of the embedding: one of up to 3 is a map to look at, one of more a vector to compute with.
-
-    Returns:
-        All of `METRICS`; for a map without weighted votes and retrieval.
-    """
-    return [name for name, target in METRICS.items() if dim > MAP_DIMENSIONS or target not in _FOR_VECTORS]
-
-
-def _requested(metrics: Iterable[str]) -> list[str]:
-    names = [metrics] if isinstance(metrics, str) else list(metrics)
-    known = {**METRICS, **ON_REQUEST}
-    for name in names:
-        if name not in known:
-            raise unknown("metric", name, known)
-    return list(dict.fromkeys(names))
 
 
 def _matching(z: Any, x: Any, y: Any, splits: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -250,7 +198,7 @@ def _attempt(
     parameters = inspect.signature(metric).parameters
     needed = [name for name, p in parameters.items() if p.default is p.empty and name not in given]
     if needed:
-        words = {"x": "the original space (x)", "y": "labels (y)"}
+        words = {"x": "the original space (x)", "y": "labels (y)", "links": "held-out edges (links)"}
         return InputError(f"needs {' and '.join(words.get(name, name) for name in needed)}")
     own = settings.get(attribute, {})
     for name in own:

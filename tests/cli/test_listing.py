@@ -4,7 +4,7 @@ import pytest
 
 from graphurl import data, registry
 from graphurl.cli.listing import KINDS
-from graphurl.evaluation.report import METRICS, ON_REQUEST
+from graphurl.evaluation.metrics import METRICS, ON_REQUEST
 from tests.cli.conftest import Call
 
 

@@ -234,7 +234,7 @@ def test_variants_by_name() -> None:
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        ("tail:5", "unknown variant 'tail'.*choose one of correlated:OBJECTSxCOPIES, long-tailed:FACTOR, subset:COUNT"),
+        ("tail:5", "unknown variant 'tail'.*choose one of correlated:OBJECTSxCOPIES, links:SHARE, .*subset:COUNT"),
         ("", "unknown variant ''"),
         ("subset:5+", "unknown variant ''"),
         ("long-tailed", "variant 'long-tailed': write it as long-tailed:FACTOR, such as long-tailed:50"),

@@ -9,7 +9,8 @@ import torch
 
 from graphurl.errors import InputError
 from graphurl.evaluation import retrieval as module
-from graphurl.evaluation.report import METRICS, default_metrics, evaluate
+from graphurl.evaluation.metrics import METRICS, default_metrics
+from graphurl.evaluation.report import evaluate
 from graphurl.evaluation.retrieval import recall, vote_weights, weighted_knn, weighted_vote
 
 SEVEN = {"weighted_knn_5", "weighted_knn_20", "weighted_knn_200", "recall_1", "recall_2", "recall_4", "recall_8"}
@@ -166,8 +167,8 @@ def test_the_search_can_be_approximate(monkeypatch: pytest.MonkeyPatch, rng_unto
 
 
 def test_vectors_are_measured_by_default_and_maps_only_on_request() -> None:
-    assert set(METRICS) - set(default_metrics(3)) == SEVEN
-    assert default_metrics(4) == list(METRICS)
+    assert set(METRICS) - set(default_metrics(3, links=True)) == SEVEN
+    assert default_metrics(4, links=True) == list(METRICS)
     z, y, _ = blobs()
     of_map, of_vectors = evaluate(z[:, :3], y=y), evaluate(z, y=y)
     assert not SEVEN & ({*of_map.metrics} | {*of_map.skipped})
