@@ -10,4 +10,5 @@
 * ``projection``: principal coordinates.
 * ``spread``: how much of its space an embedding uses.
 * ``sparse``: rows of sparse matrices.
+* ``sampling``: sampled and whole neighbourhoods of some nodes of a large graph.
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphurl.relations.batches import EdgeBatches, FullBatch, balanced_far_weight
-from graphurl.relations.feeds import GraphFeed, IndexFeed, RowFeed
+from graphurl.relations.feeds import GraphFeed, IndexFeed, Portions, RowFeed, SampledFeed
 from graphurl.relations.objective import Objective, Term
 from graphurl.relations.relation import Batch, Draw, Relation, Source
 from graphurl.relations.routes import evaluate
@@ -18,8 +18,10 @@ __all__ = [
     "GraphFeed",
     "IndexFeed",
     "Objective",
+    "Portions",
     "Relation",
     "RowFeed",
+    "SampledFeed",
     "Source",
     "Static",
     "Term",

@@ -18,17 +18,16 @@ class FullBatch:
 
     Args:
         graph: Similarity graph; its weights are p_X. Self-loops are not pairs and are ignored.
-        feed: Makes encoder inputs of node numbers.
+        feed: Makes encoder inputs of node numbers; what it samples it draws from the generator of the batch.
         far_weight: Weight of pairs with p = 0.
     """
 
     def __init__(self, graph: Graph, feed: Feed, *, far_weight: float = 1.0) -> None:
         """Keeps p as a sparse matrix; the routes make blocks of it dense."""
-        self.far_weight = far_weight
+        self.feed, self.far_weight = feed, far_weight
         self.total = total_weight(graph, far_weight)
-        nodes = torch.arange(graph.num_nodes, device=graph.col.device)
-        p = prescribed(graph)
-        self._batch = Batch(nodes, feed(nodes), p=p, far_weight=far_weight, total=self.total)
+        self.nodes = torch.arange(graph.num_nodes, device=graph.col.device)
+        self.p = prescribed(graph)
 
     @property
     def steps(self) -> int:
@@ -36,8 +35,9 @@ class FullBatch:
         return 1
 
     def __call__(self, generator: torch.Generator) -> Batch:
-        """The same batch each time."""
-        return self._batch
+        """All nodes; what a feed samples for them is sampled anew."""
+        read = self.feed(self.nodes, generator)
+        return Batch(self.nodes, read, p=self.p, far_weight=self.far_weight, total=self.total)
 
 
 class EdgeBatches:
@@ -55,7 +55,7 @@ class EdgeBatches:
 
     Args:
         graph: Similarity graph; its weights are p_X. Self-loops are not pairs and are ignored.
-        feed: Makes encoder inputs of node numbers.
+        feed: Makes encoder inputs of node numbers; what it samples it draws from the generator of the batch.
         size: Number of draws in a batch, edge ends and further nodes together.
         edge_share: Share of the batch that is edge ends; two uniform nodes are kept even at 1.
         far_weight: Weight of pairs with p = 0 in the full loss.
@@ -104,7 +104,7 @@ class EdgeBatches:
         weight = count[:, None] * count[None, :] / self.expected(nodes, p)
         weight = torch.where(p > 0, weight, self.far_weight * weight).float()
         weight.fill_diagonal_(0)
-        return Batch(nodes, self.feed(nodes), p=p, weight=weight, total=self.total)
+        return Batch(nodes, self.feed(nodes, generator), p=p, weight=weight, total=self.total)
 
     def block(self, nodes: Tensor) -> Tensor:
         """Dense p of nodes × nodes, from the rows of the batch only."""

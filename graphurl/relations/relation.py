@@ -116,7 +116,8 @@ class Draw(Protocol):
         ...
 
 
-Feed = Callable[[Tensor], Inputs]
+#: Makes encoder inputs of sample numbers. What it samples, it draws from the generator: that of the draw.
+Feed = Callable[[Tensor, torch.Generator], Inputs]
 
 
 class Source(nn.Module):

@@ -136,7 +136,7 @@ def test_same_generator_same_batches_and_global_randomness_untouched(rng_untouch
 def test_feed_is_asked_in_the_order_of_the_nodes() -> None:
     asked: list[Tensor] = []
 
-    def feed(nodes: Tensor) -> Inputs:
+    def feed(nodes: Tensor, generator: torch.Generator) -> Inputs:
         asked.append(nodes)
         return Inputs(nodes * 10)
 
