@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,7 @@ class Model:
         parts.eval()
 
         def rows(read: Inputs) -> Tensor:
-            z: Tensor = parts[1](self.encoder(_moved(read, device)).z.float())
+            z: Tensor = parts[1](self.encoder(read.to(device)).z.float())
             return z.cpu()
 
         try:
@@ -100,7 +100,7 @@ class Model:
         prepared = x if self.preparation is None else self.preparation.apply(x)
         if self.encoder.needs != "graph":
             return self.place(Inputs(prepared))
-        return self.place(Inputs(prepared, edge_index, edge_weight))
+        return self.place(self.encoder.ahead(Inputs(prepared, edge_index, edge_weight)))
 
     def save(self, folder: Path) -> None:
         """Writes `model.safetensors` and `model.json`, each in one atomic step."""
@@ -198,13 +198,4 @@ def _pieces(inputs: Inputs) -> Iterable[Inputs]:
     """Chunks of rows, dense; row numbers (of a table) are taken as they are."""
     rows = inputs.x.shape[0]
     for start in range(0, rows, CHUNK):
-        yield Inputs(take_rows(inputs.x, torch.arange(start, min(start + CHUNK, rows))))
-
-
-def _moved(inputs: Inputs, device: torch.device) -> Inputs:
-    """The same inputs on another device."""
-
-    def move(tensor: Tensor | None) -> Tensor | None:
-        return None if tensor is None else tensor.to(device)
-
-    return Inputs(inputs.x.to(device), move(inputs.edge_index), move(inputs.edge_weight), move(inputs.seeds))
+        yield replace(inputs, x=take_rows(inputs.x, torch.arange(start, min(start + CHUNK, rows))))

@@ -137,7 +137,10 @@ def build_feed(model: Encoder, samples: Samples, x: Tensor | None, recipe: Recip
     if model.needs == "rows":
         return RowFeed(x), Inputs(x)
     edges, weight = message_edges(samples, x, recipe)
-    return GraphFeed(x, edges, weight), Inputs(x, edges, weight)
+    everything = model.ahead(Inputs(x, edges, weight))
+    if everything.ahead:
+        return RowFeed(everything.x, ahead=True), everything
+    return GraphFeed(x, edges, weight), everything
 
 
 def message_edges(samples: Samples, x: Tensor, recipe: Recipe) -> tuple[Tensor, Tensor]:

@@ -23,6 +23,7 @@ class Inputs:
         seeds: The rows whose embeddings are wanted, in this order; absent means all. A graph encoder reads
             more rows than it is asked for: the neighbours.
         more: Further stacks of pictures of another size (small crops), encoded after x; their embeddings follow.
+        ahead: Whether what the encoder does without weights is done to x already (`Encoder.ahead`).
     """
 
     x: Tensor
@@ -30,10 +31,21 @@ class Inputs:
     edge_weight: Tensor | None = None
     seeds: Tensor | None = None
     more: tuple[Tensor, ...] = ()
+    ahead: bool = False
 
     def pick(self, rows: Tensor) -> Tensor:
         """The wanted rows of something computed for all rows of x."""
         return rows if self.seeds is None else rows[self.seeds]
+
+    def to(self, device: torch.device | str) -> Inputs:
+        """The same inputs on another device."""
+
+        def move(tensor: Tensor | None) -> Tensor | None:
+            return None if tensor is None else tensor.to(device, non_blocking=True)
+
+        more = tuple(stack.to(device, non_blocking=True) for stack in self.more)
+        edges = move(self.edge_index), move(self.edge_weight)
+        return Inputs(self.x.to(device), *edges, move(self.seeds), more, self.ahead)
 
 
 class Encoded(NamedTuple):
@@ -58,6 +70,13 @@ class Encoder(nn.Module):
     def config(self) -> Mapping[str, object]:
         """Constructor arguments that rebuild the same shapes."""
         raise NotImplementedError
+
+    def ahead(self, inputs: Inputs) -> Inputs:
+        """Inputs of all samples on which what needs no weights is done once and for all; by default nothing is.
+
+        What comes back marked `ahead` is read row by row, without edges.
+        """
+        return inputs
 
     def start(self, inputs: Inputs, generator: torch.Generator) -> None:
         """Sets data-dependent starting weights; by default none are."""

@@ -10,7 +10,13 @@ from torch import Tensor, nn
 
 from graphurl.encoders.base import Encoded, Encoder, Inputs, Needs
 from graphurl.errors import InputError
+from graphurl.functional.projection import leading_directions
 from graphurl.functional.sparse import csr_matrix
+
+#: a, the share of a node's own features.
+RESIDUAL = 0.05
+#: Filtered rows are held dense up to so many numbers, 2 GiB in float32.
+DENSE_NUMBERS = 2**29
 
 
 class PropagatedLinear(Encoder):
@@ -30,7 +36,7 @@ class PropagatedLinear(Encoder):
 
     needs: ClassVar[Needs] = "graph"
 
-    def __init__(self, in_dim: int, out_dim: int, *, hops: int = 4, residual: float = 0.05) -> None:
+    def __init__(self, in_dim: int, out_dim: int, *, hops: int = 4, residual: float = RESIDUAL) -> None:
         """Builds the map with PyTorch's default initialisation."""
         super().__init__()
         if hops < 0:
@@ -38,8 +44,20 @@ class PropagatedLinear(Encoder):
         self.hops, self.residual = hops, residual
         self.linear = nn.Linear(in_dim, out_dim, bias=False)
 
+    def ahead(self, inputs: Inputs) -> Inputs:
+        """H x of all rows, which no weight enters: a step then reads the rows of its batch and no edges.
+
+        Rows too many to be held dense are left as they are, and W x is propagated in every step.
+        """
+        if inputs.ahead or len(inputs.x) * self.linear.in_features > DENSE_NUMBERS:
+            return inputs
+        x = inputs.x.to_dense() if inputs.x.layout != torch.strided else inputs.x
+        return Inputs(self._filter(x, inputs), ahead=True)
+
     def forward(self, inputs: Inputs) -> Encoded:
         """Embeds the wanted rows; the narrower side of W is propagated."""
+        if inputs.ahead:
+            return Encoded(inputs.pick(self.linear(inputs.x)))
         x = inputs.x.to_dense() if inputs.x.layout != torch.strided else inputs.x
         if self.linear.in_features <= self.linear.out_features:
             return Encoded(inputs.pick(self.linear(self._filter(x, inputs))))
@@ -49,13 +67,10 @@ class PropagatedLinear(Encoder):
         """W = leading right singular vectors of the row-normalised filtered features, spectrum kept."""
         with torch.no_grad():
             x = inputs.x.to_dense() if inputs.x.layout != torch.strided else inputs.x
-            smooth = nn.functional.normalize(self._filter(x, inputs), dim=1)
-            values, vectors = torch.linalg.eigh((smooth.T @ smooth).double())
-            width = min(self.linear.out_features, vectors.shape[1])
-            top = vectors[:, values.argsort(descending=True)[:width]].T
-            signs = top.gather(1, top.abs().argmax(dim=1, keepdim=True)).sign()
+            smooth = nn.functional.normalize(x if inputs.ahead else self._filter(x, inputs), dim=1)
+            top = leading_directions(smooth, self.linear.out_features, generator)
             self.linear.weight.zero_()
-            self.linear.weight[:width] = (top * signs).to(self.linear.weight)
+            self.linear.weight[: len(top)] = top.to(self.linear.weight)
 
     def config(self) -> Mapping[str, object]:
         """All constructor arguments."""
@@ -73,11 +88,25 @@ class PropagatedLinear(Encoder):
         with torch.autocast(x.device.type, enabled=False):
             x = x if x.dtype == torch.float64 else x.float()
             s = normalised_adjacency(inputs.edge_index, inputs.edge_weight, len(x)).to(x.dtype)
-            total, power = self.residual * x, x
-            for _ in range(self.hops):
-                power = torch.sparse.mm(s, power)
-                total = total + power / self.hops
-        return total
+            return propagate(x, s, self.hops, self.residual)
+
+
+def propagate(x: Tensor, s: Tensor, hops: int, residual: float = RESIDUAL) -> Tensor:
+    """The filter: a x + 1/K Σ_{k=1..K} S^k x; rows as they are for K = 0.
+
+    Args:
+        x: Rows.
+        s: S, sparse.
+        hops: K.
+        residual: a.
+    """
+    if hops == 0:
+        return x
+    total, power = residual * x, x
+    for _ in range(hops):
+        power = torch.sparse.mm(s, power)
+        total = total + power / hops
+    return total
 
 
 def normalised_adjacency(edge_index: Tensor, edge_weight: Tensor | None, num_nodes: int) -> Tensor:

@@ -1,9 +1,12 @@
-"""Linear projections: principal coordinates by a randomised range finder."""
+"""Linear projections: principal coordinates and leading directions by a randomised range finder."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
+
+# Directions beyond those wanted, and power iterations, of a range finder: the spectrum of smoothed features decays.
+_OVERSAMPLED, _POWERS = 32, 6
 
 
 def principal_rows(x: Tensor, dim: int, scale: float, generator: torch.Generator) -> Tensor:
@@ -34,3 +37,35 @@ def principal_rows(x: Tensor, dim: int, scale: float, generator: torch.Generator
         noise = torch.randn(len(rows), dim - width, generator=generator).to(rows) * scale * 1e-2
         rows = torch.cat([rows, noise], dim=1)
     return rows
+
+
+def leading_directions(x: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """The leading right singular vectors of x, not centred, with settled signs (the largest entry is positive).
+
+    Exact from the Gram matrix where a quarter of all or more are wanted; else a range finder with power iterations
+    (Halko, Martinsson and Tropp 2011), which takes time in proportion to `count`.
+
+    Args:
+        x: Rows.
+        count: Number of vectors; fewer come back where x has fewer columns.
+        generator: Source of the range finder's probe.
+
+    Returns:
+        Unit rows, the leading first.
+    """
+    columns = x.shape[1]
+    count = min(count, columns)
+    if 4 * count >= columns:
+        values, vectors = torch.linalg.eigh((x.T @ x).double())
+        top = vectors[:, values.argsort(descending=True)[:count]].T
+    else:
+        width = min(columns, count + _OVERSAMPLED)
+        basis = torch.linalg.qr(torch.randn(columns, width, generator=generator).to(x)).Q
+        for _ in range(_POWERS):
+            basis = torch.linalg.qr(x.T @ (x @ basis)).Q
+        # Ritz vectors: within the found range, the directions of x.
+        values, vectors = torch.linalg.eigh((x @ basis).double().T @ (x @ basis).double())
+        top = (basis.double() @ vectors[:, values.argsort(descending=True)[:count]]).T
+    signs = top.gather(1, top.abs().argmax(dim=1, keepdim=True)).sign()
+    settled: Tensor = (top * signs).to(x.dtype)
+    return settled

@@ -20,13 +20,19 @@ from graphurl.relations.relation import Feed
 
 @dataclass(frozen=True)
 class RowFeed:
-    """The samples' own feature rows, for encoders that look at nothing else; x may be sparse CSR."""
+    """The samples' own rows, for encoders that look at nothing else; x may be sparse CSR.
+
+    Attributes:
+        x: Feature rows, or what an encoder made of them without weights.
+        ahead: Whether it is the latter.
+    """
 
     x: Tensor
+    ahead: bool = False
 
     def __call__(self, nodes: Tensor, generator: torch.Generator) -> Inputs:
         """Feature rows of the nodes, dense."""
-        return Inputs(take_rows(self.x, nodes))
+        return Inputs(take_rows(self.x, nodes), ahead=self.ahead)
 
 
 @dataclass(frozen=True)

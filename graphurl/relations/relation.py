@@ -91,10 +91,7 @@ class Batch:
         def move(tensor: Tensor | None) -> Tensor | None:
             return None if tensor is None else tensor.to(device, non_blocking=True)
 
-        read = self.inputs
-        more = tuple(stack.to(device, non_blocking=True) for stack in read.more)
-        inputs = Inputs(read.x.to(device), move(read.edge_index), move(read.edge_weight), move(read.seeds), more)
-        nodes = self.nodes.to(device)
+        inputs, nodes = self.inputs.to(device), self.nodes.to(device)
         notes = {name: value.to(device) for name, value in self.notes.items()}
         return replace(self, nodes=nodes, inputs=inputs, p=move(self.p), weight=move(self.weight), notes=notes)
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from graphurl.encoders import Inputs
+from graphurl.encoders import Inputs, sgc
 from graphurl.encoders.sgc import PropagatedLinear, normalised_adjacency
 from graphurl.errors import InputError
 from graphurl.similarity import Similarity
@@ -109,6 +109,25 @@ def test_runs_in_bfloat16(out_dim: int) -> None:
         z = model(Inputs(x, edges, weight)).z
     z.float().sum().backward()
     torch.testing.assert_close(z.float(), model(Inputs(x, edges, weight)).z, rtol=0.1, atol=0.05)
+
+
+@pytest.mark.parametrize("out_dim", [2, 9])
+def test_the_filter_ahead_changes_nothing(out_dim: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, edges, weight = graph()
+    whole = Inputs(x, edges, weight)
+    model = PropagatedLinear(5, out_dim, hops=3)
+    ahead = model.ahead(whole)
+    assert ahead.ahead and ahead.edge_index is None
+    torch.testing.assert_close(model(ahead).z, model(whole).z)
+    rows = torch.tensor([6, 2])
+    picked = Inputs(ahead.x[rows], ahead=True)
+    torch.testing.assert_close(model(picked).z, model(Inputs(x, edges, weight, rows)).z)
+    assert model.ahead(ahead) is ahead
+    first, second = PropagatedLinear(5, out_dim, hops=3), PropagatedLinear(5, out_dim, hops=3)
+    first.start(whole, torch.Generator()), second.start(ahead, torch.Generator())
+    torch.testing.assert_close(first.linear.weight, second.linear.weight)
+    monkeypatch.setattr(sgc, "DENSE_NUMBERS", 34)
+    assert model.ahead(whole) is whole
 
 
 def test_what_cannot_work_is_refused() -> None:

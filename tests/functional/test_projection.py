@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from graphurl.functional.projection import principal_rows
+from graphurl.functional.projection import leading_directions, principal_rows
 
 
 def cloud(n: int = 200, f: int = 30, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -71,3 +71,24 @@ def test_float32_and_inputs_and_global_randomness(rng_untouched: None) -> None:
     rows = principal_rows(x, 2, 1.0, generator())
     assert rows.dtype == torch.float32
     assert torch.equal(x, cloud(dtype=torch.float32))
+
+
+@pytest.mark.parametrize(("columns", "count"), [(30, 4), (30, 20), (3, 9)])
+def test_leading_directions_are_the_right_singular_vectors(columns: int, count: int) -> None:
+    """By the range finder, from the Gram matrix, and with more asked for than there are."""
+    x = cloud(f=columns)
+    found = leading_directions(x, count, generator())
+    wanted = torch.linalg.svd(x, full_matrices=False).Vh[: min(count, columns)]
+    wanted = wanted * wanted.gather(1, wanted.abs().argmax(1, keepdim=True)).sign()
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_many_columns_lose_next_to_nothing_to_the_range_finder() -> None:
+    """A flat spectrum, the hardest: what is kept of the squares beside the best that can be kept."""
+    x = torch.randn(300, 400, generator=generator(1)).relu()
+    top = leading_directions(x, 40, generator())
+    torch.testing.assert_close(top @ top.T, torch.eye(40), rtol=1e-4, atol=1e-4)
+    best = torch.linalg.svdvals(x)[:40].square().sum()
+    assert float((x @ top.T).square().sum() / best) > 0.99
+    assert torch.equal(top, leading_directions(x, 40, generator()))
+    assert not torch.equal(top, leading_directions(x, 40, generator(5)))
