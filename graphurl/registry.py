@@ -82,6 +82,7 @@ PARTS: dict[str, dict[str, str]] = {
         "genurl-mnist": "graphurl.recipes.maps:GENURL_MNIST",
         "genurl-coil-20": "graphurl.recipes.maps:GENURL_COIL20",
         "nodes": "graphurl.recipes.nodes:NODES",
+        "nodes-mlp": "graphurl.recipes.nodes:NODES_MLP",
         "nodes-only": "graphurl.recipes.nodes:NODES_ONLY",
         "genurl-nodes": "graphurl.recipes.nodes:GENURL_NODES",
         "simclr": "graphurl.recipes.images:SIMCLR",

@@ -221,14 +221,6 @@ def test_transform_of_the_fitted_data_is_the_embedding(encoder: str) -> None:
     assert np.array_equal(result.transform(nodes()), result.z)
 
 
-def test_filtering_once_trains_as_filtering_in_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    once = embed(nodes(), encoder="linear", dim=3, batch_size=20)
-    monkeypatch.setattr("graphurl.encoders.sgc.DENSE_NUMBERS", 0)
-    each = embed(nodes(), encoder="linear", dim=3, batch_size=20)
-    np.testing.assert_allclose(once.z, each.z, rtol=1e-3, atol=1e-4)
-    assert [round(entry["loss"], 4) for entry in once.history] == [round(entry["loss"], 4) for entry in each.history]
-
-
 def test_one_row_and_equal_rows_are_placed() -> None:
     result = embed(rows())
     one = result.transform(rows()[:1])

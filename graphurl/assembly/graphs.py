@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -12,22 +13,27 @@ from graphurl.assembly.parts import Parts
 from graphurl.data.preparation import Preparation
 from graphurl.data.samples import Samples
 from graphurl.encoders.base import Encoder, Inputs, as_encoder
+from graphurl.encoders.sgc import normalised_adjacency, smooth_coordinates
 from graphurl.encoders.table import Table
 from graphurl.errors import InputError, unknown
 from graphurl.functional.projection import principal_rows
 from graphurl.functional.randomness import drawn_from
+from graphurl.functional.sampling import Sampler
 from graphurl.graphs import knn, require_edges
 from graphurl.graphs.graph import Graph
 from graphurl.recipes.recipe import Recipe
 from graphurl.relations.batches import EdgeBatches, FullBatch, balanced_far_weight
-from graphurl.relations.feeds import GraphFeed, IndexFeed, RowFeed
+from graphurl.relations.feeds import GraphFeed, IndexFeed, Portions, RowFeed, SampledFeed
 from graphurl.relations.objective import Objective, Term
-from graphurl.relations.relation import Draw, Feed
+from graphurl.relations.relation import Draw, Feed, Source
 from graphurl.relations.sources import Dynamic, Static
+from graphurl.relations.teacher import Teacher
 from graphurl.terms.comparison import loss_of, similarity_of
 
-#: Up to this many samples a batch size of 0 means all pairs at once.
+#: Up to this many samples a batch size of 0 means all pairs at once, and a graph is encoded whole.
 FULL_BATCH = 20_000
+#: Nodes embedded at a time from sampled neighbourhoods.
+PORTION = 4096
 GRAPHS = ("knn", "citation")
 
 
@@ -50,13 +56,15 @@ def assemble_graph(
     p_x = similarity_graph(samples, x, recipe, graph)
     model = as_encoder(encoder) if encoder is not None else build_encoder(samples, x, recipe, generator)
     feed, everything = build_feed(model, samples, x, recipe)
-    model.start(everything, generator)
+    if isinstance(everything, Inputs):
+        model.start(everything, generator)
     if recipe.init == "pca" and isinstance(model, Table):
         if x is None:
             raise InputError("init is 'pca' and the samples have no features: use init='random'")
         dense = x.to_dense() if x.layout != torch.strided else x
         model.place(principal_rows(dense, recipe.dim, 1e-2, generator))
-    objective = Objective(model, build_draw(p_x, feed, recipe), [build_term(recipe)])
+    term = build_term(recipe, smooth_teacher(samples, x, recipe) if recipe.teacher == "smooth" else None)
+    objective = Objective(model, build_draw(p_x, feed, recipe), [term])
     objective.calibrate(generator, mu=recipe.mu_z == "auto", sigma=recipe.sigma_z == "auto")
     name = recipe.encoder if encoder is None else "custom"
     return Parts(objective, p_x, preparation, everything, name)
@@ -128,31 +136,48 @@ def build_encoder(samples: Samples, x: Tensor | None, recipe: Recipe, generator:
     return encoder
 
 
-def build_feed(model: Encoder, samples: Samples, x: Tensor | None, recipe: Recipe) -> tuple[Feed, Inputs]:
-    """How batches become encoder inputs, and the inputs that embed everything."""
+def build_feed(
+    model: Encoder, samples: Samples, x: Tensor | None, recipe: Recipe
+) -> tuple[Feed, Inputs | Iterable[Inputs]]:
+    """How batches become encoder inputs, and the inputs that embed everything.
+
+    A graph encoder reads the whole graph where it is small, rows that were filtered once where its filter has no
+    weights, and else neighbourhoods that are sampled anew for each batch.
+    """
     if model.needs == "index":
         return IndexFeed(), Inputs(torch.arange(len(samples)))
     if x is None:
         raise InputError(f"the encoder {recipe.encoder!r} reads features and there are none: use encoder='table'")
     if model.needs == "rows":
         return RowFeed(x), Inputs(x)
-    edges, weight = message_edges(samples, x, recipe)
-    everything = model.ahead(Inputs(x, edges, weight))
+    graph = message_graph(samples, x, recipe)
+    edges = torch.stack([graph.rows, graph.col])
+    everything = model.ahead(Inputs(x, edges, graph.weight))
     if everything.ahead:
         return RowFeed(everything.x, ahead=True), everything
-    return GraphFeed(x, edges, weight), everything
+    if model.reach is not None and len(x) > FULL_BATCH:
+        # The graph is symmetric, so that a row holds what its node gathers from.
+        sampled = SampledFeed(x, Sampler(graph.crow, graph.col), (recipe.fanout,) * model.reach, graph.weight)
+        return sampled, Portions(sampled, len(x), PORTION, recipe.seed)
+    return GraphFeed(x, edges, graph.weight), everything
 
 
 def message_edges(samples: Samples, x: Tensor, recipe: Recipe) -> tuple[Tensor, Tensor]:
-    """Edges along which messages pass: binary graphs, the second one weighed by α, both directions."""
+    """Edges along which messages pass, and their weights."""
+    graph = message_graph(samples, x, recipe)
+    assert graph.weight is not None
+    return torch.stack([graph.rows, graph.col]), graph.weight
+
+
+def message_graph(samples: Samples, x: Tensor, recipe: Recipe) -> Graph:
+    """Where messages pass: binary graphs, the second one weighed by α, both directions."""
     names = recipe.message if samples.graph is not None else "knn"
     combined: Graph | None = None
     for position, graph in enumerate(named_graphs(names, samples, x, recipe)):
         binary = Graph(graph.crow, graph.col, None, torch.ones(graph.num_edges)).symmetrise("max")
         combined = binary if combined is None else combined + (recipe.alpha if position else 1.0) * binary
     assert combined is not None
-    assert combined.weight is not None
-    return torch.stack([combined.rows, combined.col]), combined.weight
+    return combined
 
 
 def build_draw(graph: Graph, feed: Feed, recipe: Recipe) -> Draw:
@@ -176,8 +201,25 @@ def far_weight(graph: Graph, recipe: Recipe) -> float:
     return balanced_far_weight(graph, recipe.negatives) if additive else 1.0
 
 
-def build_term(recipe: Recipe) -> Term:
+def build_term(recipe: Recipe, teacher: Tensor | None = None) -> Term:
     """The comparison: source, embedded similarity and loss."""
     loss = loss_of(recipe)
-    source = Dynamic(layer=recipe.layer, rising=recipe.handover == "rising") if recipe.dynamic else Static()
+    source: Source
+    if teacher is not None:
+        source = Teacher(teacher)
+    else:
+        source = Dynamic(layer=recipe.layer, rising=recipe.handover == "rising") if recipe.dynamic else Static()
     return Term("graph", source, similarity_of(recipe, loss), loss)
+
+
+def smooth_teacher(samples: Samples, x: Tensor | None, recipe: Recipe) -> Tensor:
+    """Vectors that smoothing alone gives: what an encoder without edges has to find."""
+    if x is None:
+        raise InputError("teacher is 'smooth' and there are no features to smooth: use teacher='none'")
+    if recipe.dynamic:
+        raise InputError("teacher is 'smooth' and dynamic is true: a teacher takes the place of p_X, give one of them")
+    edges, weight = message_edges(samples, x, recipe)
+    dense = x.to_dense() if x.layout != torch.strided else x
+    s = normalised_adjacency(edges, weight, len(dense))
+    generator = torch.Generator().manual_seed(recipe.seed)
+    return smooth_coordinates(dense, s, recipe.hops, recipe.dim, generator)

@@ -33,7 +33,7 @@ def markdown(rows: Sequence[Row], measured: Measured, pixels: Mapping[str, float
     for row in rows:
         runs = measured.get(row.name, ())
         if runs:
-            cells = [_spread([run[key] for run in runs]) for key in COLUMNS]
+            cells = [spread([run[key] for run in runs]) for key in COLUMNS]
             cells += [f"{statistics.median(run['cpu'] for run in runs):.0f}", str(len(runs))]
             lines.append(" | ".join([row.name, *cells]))
     return "\n".join(f"| {line} |" for line in lines)
@@ -49,7 +49,7 @@ def directions(rows: Sequence[Row], measured: Measured) -> str:
         if not pairs:
             continue
         found = {key: difference([a[key] - b[key] for a, b in pairs if None not in (a[key], b[key])]) for key in keys}
-        cells = ["" if math.isnan(mean) else f"{mean:+.1f} (p {_p(p)})" for mean, p in found.values()]
+        cells = ["" if math.isnan(mean) else f"{mean:+.1f} (p {p_value(p)})" for mean, p in found.values()]
         lines.append(" | ".join([row.name, row.against, *cells, row.claim, verdict(row, found, len(pairs))]))
     return "\n".join(f"| {line} |" for line in lines)
 
@@ -90,7 +90,7 @@ def verdict(row: Row, found: Mapping[str, tuple[float, float]], pairs: int) -> s
     return "holds" if (mean < 0) == lower else "does not hold"
 
 
-def _spread(measured: Sequence[float | None]) -> str:
+def spread(measured: Sequence[float | None]) -> str:
     """Mean ± standard deviation of what could be measured."""
     values = [value for value in measured if value is not None]
     if not values:
@@ -99,5 +99,6 @@ def _spread(measured: Sequence[float | None]) -> str:
     return f"{mean} ± {statistics.stdev(values):.1f}" if len(values) > 1 else mean
 
 
-def _p(value: float) -> str:
+def p_value(value: float) -> str:
+    """A p-value in few letters."""
     return "-" if math.isnan(value) else f"{value:.2f}" if value >= 0.01 else "<.01"

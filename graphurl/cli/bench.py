@@ -7,40 +7,58 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 from graphurl.cli.parser import Parser
 from graphurl.errors import InputError, unknown
 
-if TYPE_CHECKING:
-    from graphurl.bench.images import Row
-
 _EPILOG = """\
-Every method trains with the same encoder, views, pictures and steps, once for each seed; features (h) and
-projection (z) are judged on the test pictures. Each measurement is a file in --out: a bench that was stopped goes
-on where it was, and --seeds 5 after --seeds 3 adds two. --fast takes a quarter of the steps."""
+images: every method trains with the same encoder, views, pictures and steps, once for each seed; features (h) and
+projection (z) are judged on the test pictures. --fast takes a quarter of the steps.
+
+nodes: raw features, smoothing, graphurl's recipes and the methods of --peers, each in a process of its own, judged by
+logistic regression on the given split (C chosen on validation rows) and on random splits 10/10/80.
+
+Each measurement is a file in --out: a bench that was stopped goes on where it was, and --seeds 5 after --seeds 3
+adds two."""
+
+Line = TypeVar("Line")
 
 
 def add_arguments(parser: Parser) -> None:
     """Adds the arguments of the verb."""
     parser.epilog = _EPILOG
-    parser.add_argument("what", choices=("images",), help="which table")
-    parser.add_argument("--out", metavar="DIR", default="bench-images", help="where measurements are kept")
-    parser.add_argument("--data", metavar="NAME", default="cifar-10", help="data set of labelled pictures")
-    parser.add_argument("--seeds", metavar="N", type=int, default=3, help="seeds 0 to N - 1 (3)")
+    parser.add_argument("what", choices=("images", "nodes"), help="which table")
+    parser.add_argument("--out", metavar="DIR", help="where measurements are kept (bench-images, bench-nodes)")
+    parser.add_argument("--data", metavar="NAME", nargs="+", help="labelled data (cifar-10; cora citeseer)")
+    parser.add_argument("--seeds", metavar="N", type=int, help="seeds 0 to N - 1 (3; nodes 10)")
     parser.add_argument("--rows", metavar="ROW", nargs="+", help="only these rows, by their names")
-    parser.add_argument("--fast", action="store_true", help="a quarter of the steps")
-    parser.add_argument("--large", action="store_true", help="ResNet-18 on all pictures, for a GPU")
-    parser.add_argument("--steps", metavar="N", type=int, help="steps of every run, instead of the protocol's")
+    parser.add_argument("--fast", action="store_true", help="a first look: fewer steps, or fewer seeds and splits")
     parser.add_argument("--table", action="store_true", help="measure nothing, print the tables of what is there")
-    parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps")
     parser.add_argument("--data-root", metavar="DIR", help="folder with data sets; default $GRAPHURL_DATA")
+    pictures = parser.add_argument_group("images")
+    pictures.add_argument("--large", action="store_true", help="ResNet-18 on all pictures, for a GPU")
+    pictures.add_argument("--steps", metavar="N", type=int, help="steps of every run, instead of the protocol's")
+    pictures.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps")
+    nodes = parser.add_argument_group("nodes")
+    nodes.add_argument(
+        "--peers", metavar="DIR", help="folder of other methods: files with embed(x, edge_index, *, seed, data)"
+    )
+    nodes.add_argument("--group", default="main", metavar="G", help="main, losses (loss × graph × dynamic) or nu (ν_Z)")
+    nodes.add_argument("--splits", metavar="N", type=int, help="random splits beside the given one (20)")
 
 
 def run(options: argparse.Namespace) -> int:
     """Measures, and prints the tables."""
-    if options.seeds < 1:
+    if options.seeds is not None and options.seeds < 1:
         raise InputError(f"--seeds is {options.seeds}: give 1 or more")
+    if options.what == "nodes":
+        return nodes(options)
+    return images(options)
+
+
+def images(options: argparse.Namespace) -> int:
+    """The table of methods on pictures."""
     if options.fast and options.large:
         raise InputError("--fast and --large exclude each other: give one")
     from dataclasses import replace
@@ -52,18 +70,22 @@ def run(options: argparse.Namespace) -> int:
     from graphurl.embedding import write_json, write_text
 
     protocol = images.LARGE if options.large else images.FAST if options.fast else images.FULL
-    protocol = replace(protocol, data=options.data)
+    named = options.data or ["cifar-10"]
+    if len(named) > 1:
+        raise InputError(f"--data {' '.join(named)}: the table on pictures is of one data set")
+    protocol = replace(protocol, data=named[0])
+    seeds = range(options.seeds or 3)
     if options.steps is not None:
         if options.steps < 1:
             raise InputError(f"--steps is {options.steps}: give 1 or more")
         protocol = replace(protocol, steps=options.steps)
     rows = chosen(images.ROWS, options.rows)
-    bench = Bench(protocol, Path(options.out), options.data_root, options.device)
+    bench = Bench(protocol, Path(options.out or "bench-images"), options.data_root, options.device)
     measured: dict[str, list[dict[str, Any]]] = {row.name: [] for row in rows}
     if options.table:
-        measured = {row.name: bench.known(row, range(options.seeds)) for row in rows}
+        measured = {row.name: bench.known(row, seeds) for row in rows}
     else:
-        for row, seed, values, new in bench.measure(rows, range(options.seeds)):
+        for row, seed, values, new in bench.measure(rows, seeds):
             measured[row.name].append(values)
             if not options.quiet:
                 state = f"{values['wall']:.0f} s" if new else "known"
@@ -81,13 +103,56 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def chosen(rows: Sequence[Row], names: list[str] | None) -> list[Row]:
+def nodes(options: argparse.Namespace) -> int:
+    """The tables of node embeddings, one for each data set."""
+    from graphurl.bench import nodes as lines
+    from graphurl.bench.nodetable import gains, markdown, seeds
+    from graphurl.bench.vectors import NodeBench
+    from graphurl.embedding import write_text
+
+    if options.group not in lines.GROUPS:
+        raise unknown("group", options.group, lines.GROUPS)
+    if options.splits is not None and options.splits < 0:
+        raise InputError(f"--splits is {options.splits}: give 0 or more")
+    known = [row for row in lines.ROWS if row.group == options.group]
+    if options.peers:
+        known += lines.peers(Path(options.peers))
+    rows = chosen(known, options.rows)
+    count = options.seeds or (2 if options.fast else 10)
+    splits = options.splits if options.splits is not None else 3 if options.fast else 20
+    folder = Path(options.out or "bench-nodes")
+    for data in options.data or ["cora", "citeseer"]:
+        bench = NodeBench(folder, data, options.data_root, splits)
+        measured: dict[str, list[dict[str, Any]]] = {row.name: [] for row in rows}
+        for row in rows:
+            wanted = range(count if row.drawn else 1)
+            if options.table:
+                measured[row.name] = bench.known(row, wanted)
+                continue
+            try:
+                for _, seed, values, new in bench.measure([row], wanted):
+                    measured[row.name].append(values)
+                    if new and not options.quiet:
+                        score = values.get("test", values.get("split_mean", float("nan")))
+                        line = f"{data}  seed {seed}  {row.name:<28} {score:.1f}  {values['cpu']:.1f} CPU s"
+                        print(line, file=sys.stderr, flush=True)
+            except ImportError as error:
+                print(f"{data}  {row.name} is left out: {error}", file=sys.stderr)
+        parts = [f"{data}\n", markdown(rows, measured), seeds(rows, measured), gains(rows, measured)]
+        text = "\n\n".join(part for part in parts if part)
+        if not options.table:
+            write_text(bench.folder / f"{options.group}.md", text + "\n")
+        print(text if not options.quiet else json.dumps({"folder": str(bench.folder)}))
+    return 0
+
+
+def chosen(rows: Sequence[Line], names: list[str] | None) -> list[Line]:
     """The rows that were asked for, and those that they are compared with."""
     if not names:
         return list(rows)
-    by_name = {row.name: row for row in rows}
+    by_name: dict[str, Any] = {row.name: row for row in rows}  # type: ignore[attr-defined]
     for name in names:
         if name not in by_name:
             raise unknown("row", name, by_name)
-    wanted = {*names, *(by_name[name].against for name in names)}
-    return [row for row in rows if row.name in wanted]
+    wanted = {*names, *(getattr(by_name[name], "against", name) for name in names)}
+    return [row for name, row in by_name.items() if name in wanted]

@@ -10,9 +10,9 @@ from torch import Tensor
 from graphurl.errors import InputError, unknown
 from graphurl.functional.sparse import csr_matrix
 
-KINDS = ("none", "l2", "idf", "standard", "scale")
+KINDS = ("none", "l2", "idf", "sqrt-idf", "standard", "scale")
 # What each kind learns from the rows.
-LEARNT = {"idf": {"factor"}, "standard": {"offset", "factor"}, "scale": {"offset", "factor"}}
+LEARNT = {"idf": {"factor"}, "sqrt-idf": {"factor"}, "standard": {"offset", "factor"}, "scale": {"offset", "factor"}}
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,9 @@ class Preparation:
     """A map of feature rows that treats new rows as it treated the fitted ones.
 
     Attributes:
-        kind: none; l2 (unit rows); idf (binary words weighed by log(N / document frequency), then unit rows);
-            standard (columns of mean 0 and deviation 1, constant columns to 0); scale (centred, one factor
-            for all).
+        kind: none; l2 (unit rows); idf (words weighed by log(N / document frequency), then unit rows); sqrt-idf (by
+            its root: rare words count more, but less so); standard (columns of mean 0 and deviation 1, constant
+            columns to 0); scale (centred, one factor for all).
         num_features: Columns that a row must have.
         tensors: What was learnt: offset and factor.
     """
@@ -52,14 +52,15 @@ class Preparation:
         if kind not in KINDS:
             raise unknown("preparation of features", kind, KINDS)
         learnt: dict[str, Tensor] = {}
-        if kind == "idf":
+        if kind in ("idf", "sqrt-idf"):
             frequency = _columns(x)
             if bool((frequency == len(x)).all()):
                 raise InputError(
-                    "features is 'idf' and no row has a zero, so every column weighs log(N / N) = 0: "
+                    f"features is {kind!r} and no row has a zero, so every column weighs log(N / N) = 0: "
                     "use features='standard' or 'l2', idf is for counts of words"
                 )
-            learnt["factor"] = (len(x) / frequency.clamp_min(1)).log().float()
+            weight = (len(x) / frequency.clamp_min(1)).log().float()
+            learnt["factor"] = weight if kind == "idf" else weight.sqrt()
         elif kind in ("standard", "scale"):
             mean, deviation = _moments(x)
             learnt["offset"] = mean
@@ -82,8 +83,8 @@ class Preparation:
             )
         if self.kind == "none":
             return x
-        if self.kind in ("l2", "idf"):
-            factor = self.tensors["factor"].to(x.device) if self.kind == "idf" else None
+        if self.kind in ("l2", "idf", "sqrt-idf"):
+            factor = None if self.kind == "l2" else self.tensors["factor"].to(x.device)
             return _unit_rows(x, factor)
         x = x.to_dense() if x.layout != torch.strided else x
         return (x - self.tensors["offset"].to(x)) * self.tensors["factor"].to(x)

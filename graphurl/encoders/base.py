@@ -63,6 +63,11 @@ class Encoder(nn.Module):
     #: Whether the encoder places rows it was not fitted on.
     inductive: ClassVar[bool] = True
 
+    @property
+    def reach(self) -> int | None:
+        """From how many edges away a row is read, layer by layer; None where it has to see the graph as a whole."""
+        return None
+
     def forward(self, inputs: Inputs) -> Encoded:
         """Embeds the wanted rows."""
         raise NotImplementedError

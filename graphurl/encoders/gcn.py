@@ -54,6 +54,11 @@ class GCN(Encoder):
             "slope": slope, "dropout": dropout,
         }  # fmt: skip
 
+    @property
+    def reach(self) -> int:
+        """One edge a layer."""
+        return len(self.layers)
+
     def forward(self, inputs: Inputs) -> Encoded:
         """Embeds the wanted rows from all rows and their edges."""
         x = inputs.x.to_dense() if inputs.x.layout != torch.strided else inputs.x

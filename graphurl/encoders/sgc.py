@@ -109,6 +109,13 @@ def propagate(x: Tensor, s: Tensor, hops: int, residual: float = RESIDUAL) -> Te
     return total
 
 
+def smooth_coordinates(x: Tensor, s: Tensor, hops: int, dim: int, generator: torch.Generator) -> Tensor:
+    """Leading principal coordinates of the filtered rows, which are brought to length 1 first: no weight is learnt."""
+    rows = nn.functional.normalize(propagate(x, s, hops), dim=1)
+    rows = rows - rows.mean(0)
+    return rows @ leading_directions(rows, dim, generator).T
+
+
 def normalised_adjacency(edge_index: Tensor, edge_weight: Tensor | None, num_nodes: int) -> Tensor:
     """D^-½ (A + I) D^-½ as a sparse CSR matrix that gathers from sources to targets."""
     loop = torch.arange(num_nodes, device=edge_index.device)

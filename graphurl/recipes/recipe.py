@@ -19,8 +19,8 @@ class Recipe(Choices):
         task: dr (rows of numbers to a map) or ge (nodes of a graph to vectors); decides evaluation only.
         graph: Similarity graphs, joined by +: knn, citation, citation+knn, or given (handed over).
         message: Graphs along which a graph encoder passes messages, in the same notation.
-        features: none, l2 (unit rows), idf (inverse document frequency, then unit rows), standard (columns of
-            mean 0 and deviation 1) or scale (one factor for the whole table).
+        features: none, l2 (unit rows), idf (inverse document frequency, then unit rows), sqrt-idf (its root),
+            standard (columns of mean 0 and deviation 1) or scale (one factor for the whole table).
         n_neighbors: Neighbours in the kNN graph.
         metric: Distance between feature rows: euclidean, cosine or manhattan.
         alpha: Weight of the second graph.
@@ -30,10 +30,13 @@ class Recipe(Choices):
         mu_x: auto (nearest neighbour) or a number.
         symmetrise: tconorm, max, mean or none.
         hops: Propagation steps of the linear encoder.
+        fanout: Neighbours that a node takes in each layer where the graph is too large to be encoded whole; -1 for all.
         dropout: Share of hidden units dropped.
         init: auto, random or pca: where a table or a map starts.
         negatives: Weight of all far pairs relative to the mass of p, where far_weight is auto.
         edge_share: Share of a batch that is edge ends.
+        teacher: none, or smooth: features smoothed along the message graph, as vectors that the encoder has to find
+            (with loss alignment) or to tell apart (infonce); then p_X only draws the batches.
     """
 
     tasks: ClassVar[tuple[str, ...]] = ("dr", "ge")
@@ -51,7 +54,9 @@ class Recipe(Choices):
     mu_x: Auto = "auto"
     symmetrise: str = "tconorm"
     hops: int = 4
+    fanout: int = 10
     dropout: float = 0.0
     init: str = "auto"
     negatives: float = 5.0
     edge_share: float = 0.75
+    teacher: str = "none"

@@ -70,7 +70,7 @@ def test_sparse_rows_give_what_dense_rows_give(kind: str) -> None:
     for key in dense.tensors:
         torch.testing.assert_close(sparse.tensors[key], dense.tensors[key])
     out = sparse.apply(x.to_sparse_csr())
-    assert (out.layout == torch.sparse_csr) == (kind in ("none", "l2", "idf"))
+    assert (out.layout == torch.sparse_csr) == (kind in ("none", "l2", "idf", "sqrt-idf"))
     torch.testing.assert_close(out.to_dense() if out.layout != torch.strided else out, dense.apply(x))
 
 
@@ -128,3 +128,11 @@ def test_words_are_told_from_other_numbers() -> None:
 def test_idf_of_rows_without_a_zero_is_refused() -> None:
     with pytest.raises(InputError, match="no row has a zero, so every column weighs"):
         Preparation.fit("idf", words() + 1)
+
+
+def test_its_root_weighs_rare_words_less() -> None:
+    x = words()
+    whole, root = (Preparation.fit(kind, x) for kind in ("idf", "sqrt-idf"))
+    torch.testing.assert_close(root.tensors["factor"], whole.tensors["factor"].sqrt())
+    row = x[0] * root.tensors["factor"]
+    torch.testing.assert_close(root.apply(x)[0], row / row.norm())

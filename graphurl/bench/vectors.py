@@ -1,0 +1,148 @@
+"""Node vectors of one line of the table, made and judged in a process of their own."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import multiprocessing
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphurl.assembly.graphs import message_edges, prepared
+from graphurl.bench.kept import Kept
+from graphurl.bench.nodes import Row
+from graphurl.data.samples import Samples
+from graphurl.embedding import versions
+from graphurl.encoders.sgc import normalised_adjacency, propagate
+from graphurl.errors import InputError
+from graphurl.evaluation.probe import linear_probe
+from graphurl.evaluation.splits import split_probe
+from graphurl.machine import peak_memory
+from graphurl.pipeline import default_recipe, embed
+from graphurl.runs import plain
+from graphurl.source import Source
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a process needs to make and judge vectors.
+
+    Attributes:
+        row: The line.
+        seed: Of the method.
+        data: Name of a data set.
+        root: Folder with data sets.
+        splits: Number of random splits beside the given one.
+        threads: CPU threads.
+    """
+
+    row: Row
+    seed: int
+    data: str
+    root: str | None = None
+    splits: int = 20
+    threads: int = 1
+
+
+class NodeBench(Kept[Row]):
+    """The table of one data set.
+
+    Args:
+        folder: Where measurements are kept, a folder for each data set.
+        data: Name of a data set of the catalogue, or a file or folder with a labelled graph.
+        root: Folder with data sets.
+        splits: Number of random splits.
+        threads: CPU threads of a run.
+    """
+
+    def __init__(self, folder: Path, data: str, root: str | None = None, splits: int = 20, threads: int = 1) -> None:
+        """Reads nothing yet."""
+        super().__init__(folder / Path(data).name)
+        self.data, self.root, self.splits, self.threads = data, root, splits, threads
+
+    def values(self, row: Row, seed: int) -> list[Any]:
+        """Data, probe, and the method: its settings, or its code."""
+        own: Any = row.recipe(seed).to_dict()
+        if row.file is not None:
+            own = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(row.file.parent.glob("*.py"))]
+            own = [row.file.name, own, seed]
+        return [self.data, self.splits, row.kind, own]
+
+    def run(self, row: Row, seed: int) -> dict[str, Any]:
+        """Measures in a fresh process, so that its memory and its random state are its own."""
+        task = Task(row, seed, self.data, self.root, self.splits, self.threads)
+        fresh = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(1, mp_context=fresh) as pool:
+            return pool.submit(measured, task).result()
+
+
+def measured(task: Task) -> dict[str, Any]:
+    """Makes the vectors and judges them; seconds and memory are those of making them."""
+    torch.set_num_threads(task.threads)
+    samples = Source.of(task.data).load(task.root).samples
+    if samples.graph is None or samples.y is None:
+        raise InputError(f"{task.data}: a table of node vectors needs a graph with labels")
+    wall, cpu = time.perf_counter(), time.process_time()
+    z = vectors(task.row, samples, task.seed)
+    spent = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu, "memory": peak_memory()}
+    found: dict[str, Any] = {"row": task.row.name, "seed": task.seed, "dim": z.shape[1], **spent}
+    if samples.splits:
+        given = linear_probe(z, samples.y, samples.splits)
+        found |= {"test": 100 * given["accuracy"], "val": 100 * given["val_accuracy"], "C": given["C"]}
+    if task.splits:
+        drawn = split_probe(z, samples.y, count=task.splits)
+        found |= {"splits": [100 * value for value in drawn["values"]], "split_mean": 100 * drawn["accuracy"]}
+    found["versions"] = {name: version.split("+")[0] for name, version in versions().items()}
+    values: dict[str, Any] = plain(found)
+    return values
+
+
+def vectors(row: Row, samples: Samples, seed: int) -> Tensor:
+    """The vectors of one line."""
+    if row.kind == "recipe":
+        fitted = default_recipe(samples, row.method).but(**{**row.changes, "seed": seed})
+        return torch.from_numpy(embed(samples, recipe=fitted, device="cpu").z)
+    recipe = row.recipe(seed)
+    _, x = prepared(samples, recipe)
+    assert samples.graph is not None
+    if row.kind == "filter":
+        if x is None:
+            raise InputError(f"{samples.name} has no features to smooth")
+        edges, weight = message_edges(samples, x, recipe)
+        dense = x.to_dense() if x.layout != torch.strided else x
+        return propagate(dense, normalised_adjacency(edges, weight, len(dense)), recipe.hops)
+    assert row.file is not None
+    both = samples.graph.symmetrise("max").without_self_loops()
+    raw = samples.x
+    if raw is None:
+        raise InputError(f"{samples.name} has no features, which {row.name} reads")
+    dense = raw.to_dense() if raw.layout != torch.strided else raw
+    method = loaded(row.file)
+    found: Tensor = method.embed(dense, torch.stack([both.rows, both.col]), seed=seed, data=samples.name.lower())
+    return found.detach()
+
+
+def loaded(path: Path) -> Any:
+    """A Python file as a module of the package that its folder is, so that it may import its neighbours."""
+    folder = path.resolve().parent
+    package = f"graphurl_peers_{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"
+    for name, file in ((package, folder / "__init__.py"), (f"{package}.{path.stem}", path)):
+        if name in sys.modules:
+            continue
+        spec = importlib.util.spec_from_file_location(
+            name, file, submodule_search_locations=[str(folder)] if name == package else None
+        )
+        if spec is None or spec.loader is None or not file.is_file():
+            raise InputError(f"{file} cannot be read: a folder of methods has an __init__.py and a file for each")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+    return sys.modules[f"{package}.{path.stem}"]
+
