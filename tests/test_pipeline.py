@@ -122,7 +122,7 @@ def test_nodes_with_dense_features_are_not_weighed_to_nothing() -> None:
     result = embed(dense, dim=4)
     assert result.recipe.features == "standard"
     assert len(np.unique(result.z, axis=0)) > 40
-    assert embed(small, dim=4).recipe.features == "idf"
+    assert embed(small, dim=4).recipe.features == "sqrt-idf"
     with pytest.raises(InputError, match="use features='standard'"):
         embed(dense, features="idf")
 

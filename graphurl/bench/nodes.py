@@ -47,14 +47,14 @@ class Row:
 
 _PLAIN = {"message": "citation", "features": "l2"}
 _JOINED = {"message": "citation+knn", "features": "l2"}
-_WORDS = {"message": "citation+knn", "features": "idf"}
+_WORDS = {"message": "citation+knn", "features": "sqrt-idf"}
 
 MAIN: tuple[Row, ...] = (
     Row("raw features", "filter", changes={"features": "l2", "hops": 0}),
     Row("smoothing, 2 hops", "filter", changes={**_PLAIN, "hops": 2}),
     Row("smoothing, 16 hops", "filter", changes={**_PLAIN, "hops": 16}),
     Row("smoothing, 16 hops, + kNN", "filter", changes={**_JOINED, "hops": 16}),
-    Row("smoothing, 6 hops, + kNN, idf", "filter", changes={**_WORDS, "hops": 6}),
+    Row("smoothing, 16 hops, + kNN, root of idf", "filter", changes={**_WORDS, "hops": 16}),
     Row("nodes, untrained", changes={"epochs": 0}),
     Row("nodes"),
     Row("nodes-mlp", method="nodes-mlp"),
