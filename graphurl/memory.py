@@ -6,6 +6,7 @@ import os
 
 from graphurl import registry
 from graphurl.data.samples import Samples
+from graphurl.encoders.sgc import DENSE_NUMBERS
 from graphurl.errors import InputError
 from graphurl.recipes import Choices, PictureRecipe, Recipe
 from graphurl.recipes.maps import fitting
@@ -44,7 +45,9 @@ def estimate_memory(
         pairs = min(pairs, BLOCK)
     step = pairs * 4 * 14 + 4 * 4 * min(batch, num_rows) * recipe.hidden * recipe.depth
     table = 16 * n * recipe.dim if recipe.encoder == "table" else 0.0
-    return int(BASE + rows + search + edges * 72 + step + table + 8 * n * recipe.dim)
+    # The filter holds its input, its result and one power of it, all dense.
+    smooth = 12 * n * f if recipe.encoder == "linear" and n * f <= DENSE_NUMBERS else 0.0
+    return int(BASE + rows + search + edges * 72 + step + table + smooth + 8 * n * recipe.dim)
 
 
 def available_memory() -> int | None:

@@ -80,6 +80,11 @@ def _adapt(source: object, root: str | Path | None, name: str, split: int) -> Sa
     if kind == "networkx" and hasattr(source, "edges"):
         graph = from_networkx(source)
         return Samples(name=name, graph=graph, ids=graph.ids, provenance={"source": "networkx"})
+    if hasattr(source, "edge_types"):
+        raise InputError(
+            f"{name}: a heterogeneous graph: similarity is among nodes of one kind. Call .to_homogeneous() where all "
+            "kinds have the same features, or hand over one kind as a Graph of its meta-paths (a @ b of its matrices)"
+        )
     if hasattr(source, "edge_index"):
         return from_pyg(source, name=name, split=split)
     if hasattr(source, "columns") and hasattr(source, "to_numpy"):
