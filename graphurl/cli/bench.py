@@ -142,8 +142,20 @@ def nodes(options: argparse.Namespace) -> int:
         text = "\n\n".join(part for part in parts if part)
         if not options.table:
             write_text(bench.folder / f"{options.group}.md", text + "\n")
+        if options.group == "nu":
+            draw_nu(rows, measured, data, bench.folder / "nu.png")
         print(text if not options.quiet else json.dumps({"folder": str(bench.folder)}))
     return 0
+
+
+def draw_nu(rows: Sequence[Any], measured: dict[str, list[dict[str, Any]]], data: str, path: Path) -> None:
+    """The accuracy over ν_Z, where a split is given, as GenURL's Fig. 9 has it."""
+    from graphurl.plots import sweep
+
+    found = {row.changes["nu_z"]: [run["test"] for run in measured[row.name] if "test" in run] for row in rows
+             if "nu_z" in row.changes}  # fmt: skip
+    if any(found.values()):
+        sweep(found, "ν_Z", "test accuracy, %", title=data, path=path)
 
 
 def chosen(rows: Sequence[Line], names: list[str] | None) -> list[Line]:

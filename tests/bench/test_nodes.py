@@ -165,3 +165,11 @@ def test_the_command_measures_once_and_goes_on(
     assert (tmp_path / "out" / "toy-citation" / "main.md").read_text() == first.out
     assert main([*call, "--group", "some"]) == 2
     assert "main" in capsys.readouterr().err
+
+
+def test_the_figure_over_nu_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graphurl.bench.vectors.NodeBench.run", lambda self, row, seed: runs(70 + seed)[0])
+    call = ["bench", "nodes", "--data", "toy-citation", "--group", "nu", "--seeds", "2", "--out", str(tmp_path)]
+    assert main(call) == 0
+    assert (tmp_path / "toy-citation" / "nu.png").stat().st_size > 5000
+    assert "| nu_z 0.01 | 70.5 ± 0.7 |" in (tmp_path / "toy-citation" / "nu.md").read_text()
