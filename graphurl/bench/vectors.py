@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
+import importlib
 import multiprocessing
 import sys
 import time
@@ -130,19 +130,15 @@ def vectors(row: Row, samples: Samples, seed: int) -> Tensor:
 
 
 def loaded(path: Path) -> Any:
-    """A Python file as a module of the package that its folder is, so that it may import its neighbours."""
-    folder = path.resolve().parent
-    package = f"graphurl_peers_{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"
-    for name, file in ((package, folder / "__init__.py"), (f"{package}.{path.stem}", path)):
-        if name in sys.modules:
-            continue
-        spec = importlib.util.spec_from_file_location(
-            name, file, submodule_search_locations=[str(folder)] if name == package else None
-        )
-        if spec is None or spec.loader is None or not file.is_file():
-            raise InputError(f"{file} cannot be read: a folder of methods has an __init__.py and a file for each")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    return sys.modules[f"{package}.{path.stem}"]
+    """A Python file as a module that may import its neighbours, by their names from where the command runs.
 
+    So a method in benchmarks/peers says `from benchmarks.peers.views import …`, or `from . import views`.
+    """
+    folder, here = path.resolve().parent, Path.cwd()
+    root = here if folder.is_relative_to(here) else folder.parent
+    if str(root) not in sys.path:
+        sys.path.append(str(root))
+    module = importlib.import_module(".".join((*folder.relative_to(root).parts, path.stem)))
+    if Path(module.__file__ or "").resolve() != path.resolve():
+        raise InputError(f"{path}: its name stands for {module.__file__} already: rename the file or its folder")
+    return module

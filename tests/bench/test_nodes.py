@@ -35,11 +35,11 @@ def embed(x, edge_index, *, seed, data=""):
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "methods").mkdir()
-    (tmp_path / "methods" / "__init__.py").write_text("")
-    (tmp_path / "methods" / "twice.py").write_text(METHOD)
-    (tmp_path / "methods" / "scale.py").write_text("FACTOR = 2.0\n")
-    return tmp_path / "methods"
+    made = tmp_path / f"methods_{tmp_path.parent.name}_{tmp_path.name}".replace("-", "_")  # modules are kept by name
+    made.mkdir()
+    (made / "twice.py").write_text(METHOD)
+    (made / "scale.py").write_text("FACTOR = 2.0\n")
+    return made
 
 
 def test_every_row_has_a_group_and_values_and_its_own_name() -> None:
@@ -90,9 +90,15 @@ def test_a_folder_without_methods_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("x = 1\n")
     with pytest.raises(InputError, match="no file there has a function embed"):
         peers(tmp_path)
-    (tmp_path / "b.py").write_text("\ndef embed(x, edge_index, *, seed, data=''):\n    return x\n")
-    with pytest.raises(InputError, match="__init__.py"):
-        loaded(tmp_path / "b.py")
+
+
+def test_a_name_that_stands_for_another_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "json.py").write_text("NAME = 'json'\n")
+    with pytest.raises(InputError, match="json.py: its name stands for .*rename"):
+        loaded(tmp_path / "json.py")
+    (tmp_path / "own_method_here.py").write_text("NAME = 'own'\n")
+    assert loaded(tmp_path / "own_method_here.py").NAME == "own"
 
 
 def test_a_measurement_has_accuracy_time_and_memory() -> None:
