@@ -41,6 +41,7 @@ METHODS: dict[str, Row] = {
     "raw features": Row("raw features", "filter", changes={"features": "standard", "hops": 0}),
     "smoothing": Row("smoothing", "filter", changes={**_SHARED, "hops": 4}),
     "nodes": Row("nodes", changes=_SHARED),
+    "nodes, 4 hops": Row("nodes, 4 hops", changes={**_SHARED, "hops": 4}),
     "sage": Row("sage", changes={**_SHARED, "encoder": "sage", "depth": 2, "hidden": 128, "dim": 64}),
 }
 
