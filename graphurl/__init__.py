@@ -27,6 +27,7 @@ _NAMES = {
     "Graph": "graphurl.graphs.graph:Graph",
     "estimate_memory": "graphurl.memory:estimate_memory",
     "Similarity": "graphurl.similarity:Similarity",
+    "distributed": "graphurl.training.distributed:distributed",
 }
 _FOLDERS = (
     "augment", "data", "encoders", "evaluation", "functional", "graphs", "losses", "plots", "recipes", "relations",
@@ -42,6 +43,7 @@ __all__ = [
     "Similarity",
     "augment",
     "data",
+    "distributed",
     "embed",
     "encoders",
     "estimate_memory",

@@ -82,8 +82,14 @@ def estimate_memory_of_views(num_pictures: int, recipe: PictureRecipe, *, side: 
     return int(BASE + activations + bank + min(rows * rows, BLOCK) * 4 * 14)
 
 
-def require_memory(samples: Samples, recipe: Choices) -> int:
-    """Refuses a run that cannot fit, with the number; returns the estimate."""
+def require_memory(samples: Samples, recipe: Choices, *, processes: int = 1) -> int:
+    """Refuses a run that cannot fit, with the number; returns the estimate.
+
+    Args:
+        samples: The data.
+        recipe: The choices.
+        processes: How many processes on this machine share the run; each holds the data.
+    """
     if isinstance(recipe, PictureRecipe):
         side = recipe.side_for(samples.shape or (1, LARGEST_SIDE, LARGEST_SIDE))
         need = estimate_memory_of_views(len(samples), recipe, side=side)
@@ -92,6 +98,7 @@ def require_memory(samples: Samples, recipe: Choices) -> int:
         features = 0 if samples.x is None else samples.x.shape[1]
         edges = None if samples.graph is None else samples.graph.num_edges
         need = estimate_memory(len(samples), features, recipe, num_edges=edges)
+    need *= processes
     free = available_memory()
     if free is not None and need > free:
         raise InputError(

@@ -68,8 +68,8 @@ class Model:
             with torch.no_grad():
                 if isinstance(inputs, Inputs) and inputs.edge_index is not None:
                     return rows(inputs)
-                pieces = _pieces(inputs) if isinstance(inputs, Inputs) else inputs
-                return torch.cat([rows(piece) for piece in pieces])
+                read = pieces(inputs, 0, len(inputs.x)) if isinstance(inputs, Inputs) else inputs
+                return torch.cat([rows(piece) for piece in read])
         finally:
             for part, before in zip(parts, training, strict=True):
                 part.train(before)
@@ -194,8 +194,7 @@ def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
 
 
-def _pieces(inputs: Inputs) -> Iterable[Inputs]:
-    """Chunks of rows, dense; row numbers (of a table) are taken as they are."""
-    rows = inputs.x.shape[0]
-    for start in range(0, rows, CHUNK):
-        yield replace(inputs, x=take_rows(inputs.x, torch.arange(start, min(start + CHUNK, rows))))
+def pieces(inputs: Inputs, first: int, last: int) -> Iterable[Inputs]:
+    """Some rows in chunks, dense; row numbers (of a table) are taken as they are."""
+    for start in range(first, last, CHUNK):
+        yield replace(inputs, x=take_rows(inputs.x, torch.arange(start, min(start + CHUNK, last))))

@@ -17,6 +17,7 @@ from graphurl.data.preparation import like_words
 from graphurl.data.samples import Samples
 from graphurl.embedding import Embedding, config_text, read_settings, write_text
 from graphurl.errors import InputError
+from graphurl.functional.ranks import current
 from graphurl.graphs.graph import Graph
 from graphurl.graphs.summary import warn_if_unusual
 from graphurl.machine import choose_device, fastest_precision, peak_memory
@@ -28,6 +29,7 @@ from graphurl.recipes.maps import enough_epochs, fitting
 from graphurl.source import fingerprint, load
 from graphurl.terms.context import Builder
 from graphurl.training.callbacks import Callback, CollapseMonitor, EarlyStop, MetricsFile, Progress
+from graphurl.training.distributed import placed, processes_here
 from graphurl.training.trainer import Settings, Trained, Trainer
 
 #: Batches of at most so many samples are trained on one CPU thread.
@@ -132,7 +134,7 @@ def prepare(
     loaded = load(source, data_root, pictures=isinstance(asked, PictureRecipe), side=side)
     samples = loaded.samples
     chosen = (recipe if recipe is not None else default_recipe(samples, method)).but(**settings)
-    require_memory(samples, chosen)
+    require_memory(samples, chosen, processes=processes_here())
     began = time.perf_counter()
     given = loaded.graph if graph is None else graph
     # What the machine decides is not written into the recipe: a run may be repeated elsewhere.
@@ -167,8 +169,9 @@ def fit(
         origin = {**ready.origin, "sha256": ready.origin.get("sha256") or fingerprint(samples)}
         if resume and (run_folder / "config.yaml").is_file():
             check_same(run_folder, ready.recipe, origin)
-        run_folder.mkdir(parents=True, exist_ok=True)
-        write_text(run_folder / "config.yaml", config_text(ready.recipe, origin))
+        if current().first:
+            run_folder.mkdir(parents=True, exist_ok=True)
+            write_text(run_folder / "config.yaml", config_text(ready.recipe, origin))
     trained = train(
         ready, callbacks=callbacks, progress=progress, fail_on_collapse=fail_on_collapse,
         run_folder=run_folder, resume=resume,
@@ -178,7 +181,7 @@ def fit(
         about={"task": ready.recipe.task, "feature_names": list(samples.feature_names or ())},
         head=None if parts.head is None else parts.head.cpu(),
     )  # fmt: skip
-    z = model.place(parts.everything).numpy()
+    z = placed(model, parts.everything, len(samples), current()).numpy()
     timing = {
         **ready.timing,
         "train": trained.seconds,
@@ -203,6 +206,7 @@ def facts(ready: Prepared) -> dict[str, Any]:
         "device": str(ready.device),
         "precision": ready.settings.precision,
         "threads": training_threads(ready.recipe) or torch.get_num_threads(),
+        "processes": current().size,
     }
 
 
@@ -234,8 +238,8 @@ def train(
     watching: list[Callback] = [CollapseMonitor(fail=fail_on_collapse, directions=ready.recipe.metric_z == "cosine")]
     if ready.recipe.patience > 0:
         watching.append(EarlyStop(ready.recipe.patience))
-    written = [MetricsFile(run_folder / "metrics.jsonl")] if run_folder else []
-    bar = Progress(progress)
+    written = [MetricsFile(run_folder / "metrics.jsonl")] if run_folder and current().first else []
+    bar = Progress(progress and current().first)
     watching += [*callbacks, *written, bar]
     checkpoint = run_folder / "checkpoint.safetensors" if run_folder else None
     threads = training_threads(ready.recipe)

@@ -16,6 +16,7 @@ from typing import Any
 
 from graphurl.embedding import Embedding, versions, write_json
 from graphurl.errors import InputError
+from graphurl.functional.ranks import current
 from graphurl.graphs import save as save_graph
 from graphurl.pipeline import Prepared, check_same, fit, prepare
 from graphurl.recipes import Choices
@@ -117,7 +118,7 @@ def execute(
     progress: bool = False,
     fail_on_collapse: bool = False,
 ) -> dict[str, Any]:
-    """Trains, judges and writes a run.
+    """Trains, judges and writes a run; of several processes that share it, the first judges and writes.
 
     Args:
         loaded: The data.
@@ -133,7 +134,9 @@ def execute(
         The content of report.json. Its status is interrupted after a Ctrl-C: the model so far is saved, and
         the run can be resumed.
     """
-    check_folder(folder, resume=resume, overwrite=overwrite)
+    first = current().first
+    if first:
+        check_folder(folder, resume=resume, overwrite=overwrite)
     loaded = load(loaded)
     if resume and (folder / "config.yaml").is_file():
         check_same(folder, recipe, loaded.record)
@@ -141,13 +144,17 @@ def execute(
         if complete is not None:
             return complete
     ready = prepare(loaded, recipe=recipe, device=device)
-    check_space(folder, ready)
-    if overwrite:
-        clear(folder)
+    if first:
+        check_space(folder, ready)
+        if overwrite:
+            clear(folder)
     result = fit(
         ready, run_folder=folder, resume=resume, progress=progress, fail_on_collapse=fail_on_collapse
     )
-    return write_run(folder, result)
+    if first:
+        return write_run(folder, result)
+    values: dict[str, Any] = plain(description(result))
+    return values
 
 
 def write_run(folder: Path, result: Embedding) -> dict[str, Any]:

@@ -53,6 +53,10 @@ def test_a_run_that_cannot_fit_is_refused_with_the_number(monkeypatch: pytest.Mo
     with pytest.raises(InputError, match=r"needs about 0\.\d GB and 0\.\d GB are free.*batch_size") as caught:
         require_memory(samples, MAP)
     assert "\n" not in str(caught.value)
+    monkeypatch.setattr(memory, "available_memory", lambda: 2 * need)
+    assert require_memory(samples, MAP, processes=2) == 2 * need
+    with pytest.raises(InputError, match="free"):
+        require_memory(samples, MAP, processes=3)
     monkeypatch.setattr(memory, "available_memory", lambda: None)
     assert require_memory(samples, MAP) == need
 

@@ -18,12 +18,13 @@ from graphurl.encoders.table import Table
 from graphurl.errors import InputError, unknown
 from graphurl.functional.projection import principal_rows
 from graphurl.functional.randomness import drawn_from
+from graphurl.functional.ranks import current
 from graphurl.functional.sampling import Sampler
 from graphurl.graphs import knn, require_edges
 from graphurl.graphs.graph import Graph
 from graphurl.recipes.recipe import Recipe
 from graphurl.relations.batches import EdgeBatches, FullBatch, balanced_far_weight
-from graphurl.relations.feeds import GraphFeed, IndexFeed, Portions, RowFeed, SampledFeed
+from graphurl.relations.feeds import GraphFeed, IndexFeed, OwnFeed, Portions, RowFeed, SampledFeed
 from graphurl.relations.objective import Objective, Term
 from graphurl.relations.relation import Draw, Feed, Source
 from graphurl.relations.sources import Dynamic, Static
@@ -54,6 +55,9 @@ def assemble_graph(
     generator = torch.Generator().manual_seed(recipe.seed)
     preparation, x = prepared(samples, recipe)
     p_x = similarity_graph(samples, x, recipe, graph)
+    ranks = current()
+    if ranks.size > 1:
+        ranks.require_alike("graphs", p_x.hash[:12])
     model = as_encoder(encoder) if encoder is not None else build_encoder(samples, x, recipe, generator)
     feed, everything = build_feed(model, samples, x, recipe)
     if isinstance(everything, Inputs):
@@ -64,7 +68,8 @@ def assemble_graph(
         dense = x.to_dense() if x.layout != torch.strided else x
         model.place(principal_rows(dense, recipe.dim, 1e-2, generator))
     term = build_term(recipe, smooth_teacher(samples, x, recipe) if recipe.teacher == "smooth" else None)
-    objective = Objective(model, build_draw(p_x, feed, recipe), [term])
+    read = OwnFeed(feed, ranks, len(samples)) if ranks.size > 1 else feed
+    objective = Objective(model, build_draw(p_x, read, recipe), [term], ranks=ranks, num_nodes=len(samples))
     objective.calibrate(generator, mu=recipe.mu_z == "auto", sigma=recipe.sigma_z == "auto")
     name = recipe.encoder if encoder is None else "custom"
     return Parts(objective, p_x, preparation, everything, name)

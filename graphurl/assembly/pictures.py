@@ -17,6 +17,7 @@ from graphurl.encoders.foreign import Named
 from graphurl.encoders.heads import build_head
 from graphurl.errors import InputError
 from graphurl.functional.randomness import drawn_from
+from graphurl.functional.ranks import current
 from graphurl.recipes.pictures import LARGEST_SIDE, PictureRecipe
 from graphurl.relations.draws import ViewBatches, Viewing
 from graphurl.relations.objective import Objective
@@ -48,6 +49,11 @@ def assemble_pictures(
         The parts.
     """
     assert samples.images is not None
+    if current().size > 1:
+        raise InputError(
+            f"{current().size} processes share a run on views of pictures: so far only runs on a graph are divided, "
+            "start one process, without torchrun"
+        )
     generator = torch.Generator().manual_seed(recipe.seed)
     images, rows = samples.images, training_rows(samples)
     pixels = Pixels.fit(images, recipe.side_for(images.shape), rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,13 +115,25 @@ def names(kind: str) -> str:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Embeds."""
+    """Embeds; under torchrun all processes do it together."""
+    from graphurl.training.distributed import distributed
+
+    with distributed(options.device) as ranks:
+        if not ranks.first:  # one of them speaks for all
+            options.quiet, options.json = True, False
+            warnings.simplefilter("ignore")
+        return embed(options)
+
+
+def embed(options: argparse.Namespace) -> int:
+    """Embeds in this process, or this process's part."""
     settings, source = choices_of(options)
     if options.resume and options.out is None:
         raise InputError("--resume needs --out: name the run folder to go on with")
+    from graphurl.functional.ranks import current
     from graphurl.runs import check_folder, execute, finished_report, free_folder
 
-    if options.out is not None:
+    if options.out is not None and current().first:
         check_folder(Path(options.out), resume=options.resume, overwrite=options.overwrite)
     asked = picture_recipe(options, settings)
     loaded = source.load(options.data_root, pictures=asked is not None, side=None if asked is None else asked.side)
@@ -139,6 +152,8 @@ def run(options: argparse.Namespace) -> int:
         print(summary(report, folder))
     if report["status"] != "interrupted":
         return 0
+    if not current().first:
+        return 130
     resumed = f"graphurl embed --config {folder / 'config.yaml'} --resume --out {folder}"
     print(f"graphurl: interrupted after {report['epochs']} epochs, go on with: {resumed}", file=sys.stderr)
     return 130

@@ -6,13 +6,14 @@ A feed draws from the generator that it is handed, or leaves it alone; it has no
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from graphurl.encoders.base import Inputs
 from graphurl.errors import InputError
+from graphurl.functional.ranks import Ranks
 from graphurl.functional.sampling import Sampler
 from graphurl.functional.sparse import take_rows
 from graphurl.relations.relation import Feed
@@ -106,6 +107,34 @@ class SampledFeed:
 
 
 @dataclass(frozen=True)
+class OwnFeed:
+    """Those nodes of a batch that this process embeds, where several processes share a run.
+
+    Nodes are divided by their numbers, so that a process reads its own part of the rows and no other. What the feed
+    samples differs from process to process; the generator of the draw, which has to stay the same in all, is not
+    drawn from.
+
+    Attributes:
+        feed: Makes encoder inputs of node numbers.
+        ranks: This process among all.
+        num_nodes: Number of samples.
+    """
+
+    feed: Feed
+    ranks: Ranks
+    num_nodes: int
+
+    def __call__(self, nodes: Tensor, generator: torch.Generator) -> Inputs:
+        """Inputs of this process's nodes among those of the batch, which are in ascending order."""
+        counts = self.ranks.counts(nodes, self.num_nodes)
+        start = sum(counts[: self.ranks.rank])
+        copy = torch.Generator()
+        copy.set_state(generator.get_state())
+        seed = int(torch.randint(2**62, (), generator=copy)) + self.ranks.rank
+        return self.feed(nodes[start : start + counts[self.ranks.rank]], torch.Generator().manual_seed(seed))
+
+
+@dataclass(frozen=True)
 class Portions:
     """Inputs that embed all samples in order, some at a time, the same each time they are gone through.
 
@@ -116,12 +145,14 @@ class Portions:
         num_nodes: Number of samples.
         size: Samples in a portion; the last one may be smaller.
         seed: What the feed's randomness starts from, in every pass.
+        first: The first sample; earlier ones are left out.
     """
 
     feed: Feed
     num_nodes: int
     size: int
     seed: int = 0
+    first: int = 0
 
     def __post_init__(self) -> None:
         """Refuses empty portions."""
@@ -130,10 +161,14 @@ class Portions:
 
     def __len__(self) -> int:
         """Number of portions."""
-        return -(-self.num_nodes // self.size)
+        return -(-(self.num_nodes - self.first) // self.size)
 
     def __iter__(self) -> Iterator[Inputs]:
         """Portions in order."""
         generator = torch.Generator().manual_seed(self.seed)
-        for start in range(0, self.num_nodes, self.size):
+        for start in range(self.first, self.num_nodes, self.size):
             yield self.feed(torch.arange(start, min(start + self.size, self.num_nodes)), generator)
+
+    def part(self, first: int, stop: int) -> Portions:
+        """The samples from one number to another alone."""
+        return replace(self, first=first, num_nodes=stop)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from graphurl.encoders.base import Encoded, Encoder
+from graphurl.functional.ranks import ALONE, Ranks
 from graphurl.losses.base import Loss
 from graphurl.relations.relation import Batch, Draw, Source
 from graphurl.relations.routes import evaluate
@@ -49,11 +50,16 @@ class Objective(nn.Module):
         encoder: Places the samples.
         draw: Yields batches.
         terms: What to compare; their weighted sum is the loss.
+        ranks: The processes that share the run. Each embeds its own nodes of a batch (`OwnFeed`).
+        num_nodes: Number of samples; it says whose a node is, and is needed with several processes only.
     """
 
-    def __init__(self, encoder: Encoder, draw: Draw, terms: Sequence[Term]) -> None:
+    def __init__(
+        self, encoder: Encoder, draw: Draw, terms: Sequence[Term], *, ranks: Ranks = ALONE, num_nodes: int = 0
+    ) -> None:
         """Registers encoder, heads and sources, so that one state holds them all."""
         super().__init__()
+        self.ranks, self.num_nodes = ranks, num_nodes
         self.encoder = encoder
         self.draw = draw
         self.terms = list(terms)
@@ -67,10 +73,13 @@ class Objective(nn.Module):
         return self.draw.steps
 
     def encode(self, batch: Batch) -> Encoded:
-        """Embeds a batch; losses run in float32 whatever the encoder's precision."""
+        """Embeds a batch, the part of every process; losses run in float32 whatever the encoder's precision."""
         out: Encoded = self.encoder(batch.inputs)
-        widen = [h.float() if h.dtype in (torch.bfloat16, torch.float16) else h for h in (out.z, *out.hidden)]
-        return Encoded(widen[0], tuple(widen[1:]))
+        rows = [h.float() if h.dtype in (torch.bfloat16, torch.float16) else h for h in (out.z, *out.hidden)]
+        if self.ranks.size > 1:
+            counts = self.ranks.counts(batch.nodes, self.num_nodes)
+            rows = [self.ranks.gather(h, counts) for h in rows]
+        return Encoded(rows[0], tuple(rows[1:]))
 
     def forward(self, batch: Batch, progress: float) -> tuple[Tensor, dict[str, float]]:
         """The loss of a batch.
@@ -89,7 +98,7 @@ class Objective(nn.Module):
             placed = self._placed(out)
             for term, seen in zip(self.terms, placed, strict=True):
                 relations = term.source.relations(batch, seen, progress)
-                parts = [evaluate(relation, term.similarity, term.loss)[0] for relation in relations]
+                parts = [evaluate(each, term.similarity, term.loss, ranks=self.ranks)[0] for each in relations]
                 value = torch.stack(parts).mean()
                 total = total + term.weight_at(progress) * value
                 if len(self.terms) > 1:

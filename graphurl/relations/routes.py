@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TypeGuard
 
 import torch
@@ -11,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from graphurl.functional.distance import edge_squared_distances
 from graphurl.functional.pairs import INNER_METRICS, LARGEST_NU, sum_log_normalisers
+from graphurl.functional.ranks import ALONE, Ranks
 from graphurl.functional.sparse import entries
 from graphurl.losses.base import Loss, aligned
 from graphurl.losses.kl import KL
@@ -29,9 +31,11 @@ DIFFERENCES_UP_TO = 4
 
 
 def evaluate(
-    relation: Relation, similarity: Similarity, loss: Loss, *, chunk: int | None = None
+    relation: Relation, similarity: Similarity, loss: Loss, *, chunk: int | None = None, ranks: Ranks = ALONE
 ) -> tuple[Tensor, int]:
     """The loss of a relation: dense, streamed, or in row chunks that the backward pass computes again.
+
+    Several processes that hold the same relation divide its rows; what comes back is the same in all of them.
 
     Args:
         relation: What to compare.
@@ -39,19 +43,24 @@ def evaluate(
         loss: The divergence.
         chunk: Rows at a time; absent means all when the block is small, streamed tiles where the relation is large
             and of that form (`streams`), else as many rows as fit.
+        ranks: The processes that hold the relation.
 
     Returns:
         The loss (additive losses divided by `relation.total` where that is given) and the number of pairs seen.
     """
     rows, cols = len(relation.rows), len(relation.cols)
-    if chunk is None and rows * cols > STREAMED_FROM and streams(loss, relation, similarity):
+    divided = ranks.size > 1 and rows >= ranks.size  # fewer rows than processes: all of them do all rows
+    if chunk is None and not divided and rows * cols > STREAMED_FROM and streams(loss, relation, similarity):
         return loss.combine(_streamed(relation, similarity, loss)[None]), rows * cols
     size = chunk or max(1, min(rows, DENSE_PAIRS // max(1, cols)))
+    first, last = ranks.span(rows) if divided else (0, rows)
     parts = [
-        _part(relation, similarity, loss, start, min(start + size, rows), recompute=size < rows)
-        for start in range(0, rows, size)
+        _part(relation, similarity, loss, start, min(start + size, last), recompute=size < rows)
+        for start in range(first, last, size)
     ]
     stacked = torch.stack(parts)
+    if divided:
+        stacked = ranks.gather(stacked, [-(-(stop - start) // size) for start, stop in pairwise(ranks.bounds(rows))])
     if loss.additive and relation.total is not None:
         return loss.combine(stacked, "sum") / relation.total, rows * cols
     return loss.combine(stacked, "mean"), rows * cols

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from graphurl.errors import InputError, RunError, unknown
 from graphurl.relations.objective import Objective
 from graphurl.training.callbacks import Callback, Moment
 from graphurl.training.checkpoint import load_checkpoint, save_checkpoint
+from graphurl.training.distributed import averaged, share_weights
 from graphurl.training.process import (
     at_most_threads,
     deferred_interrupt,
@@ -105,6 +106,9 @@ class Trained:
 class Trainer:
     """Repeats: draw a batch, compare, step.
 
+    Where several processes share the objective, each of them runs this loop in step with the others: they draw the
+    same batches, embed a part of each, and take the same decisions. The first alone writes checkpoints.
+
     Args:
         settings: How to train.
         device: Where to.
@@ -149,13 +153,17 @@ class Trainer:
             objective.eval()
 
     def _fit(self, objective: Objective, resume: bool) -> Trained:
-        settings, steps = self.settings, objective.steps
+        settings, steps, ranks = self.settings, objective.steps, objective.ranks
         weights = [w for w in objective.parameters() if w.requires_grad]
         stepper = optimiser(settings.optimiser, weights, settings.rate, settings.weight_decay, settings.momentum)
         schedule = Schedule(settings.schedule, max(1, settings.epochs * steps), settings.warmup, settings.rounds)
         generator = torch.Generator().manual_seed(settings.seed)
         run, step, running = Trained(), 0, 0.0
-        if resume and self.checkpoint is not None and self.checkpoint.exists():
+        share_weights(objective, ranks)
+        there = resume and self.checkpoint is not None and self.checkpoint.exists()
+        ranks.require_alike("checkpoints", "one to go on from" if there else "none")
+        if there:
+            assert self.checkpoint is not None
             random, meta = load_checkpoint(self.checkpoint, objective, stepper)
             restore_randomness(random, generator, self.device)
             self._require_same(meta["settings"], steps)
@@ -164,6 +172,7 @@ class Trainer:
             step, running = meta["step"], meta["running"]
         if settings.compile:
             objective.encoder.compile()
+        compare = averaged(objective, ranks) if step < settings.epochs * steps else objective
         objective.train()
         began = time.perf_counter() - run.seconds
 
@@ -171,7 +180,7 @@ class Trainer:
             # A finite loss says nothing of the step that followed it: weights that are broken are never kept.
             if not all(bool(torch.isfinite(w).all()) for w in weights):
                 raise RunError(self._diagnosis(objective, "the weights broke", step - 1))
-            if self.checkpoint is not None:
+            if self.checkpoint is not None and ranks.first:
                 meta = {"step": step, "running": running, "history": run.history, "status": run.status}
                 meta |= {"seconds": time.perf_counter() - began, "settings": self._identity(steps)}
                 save_checkpoint(self.checkpoint, objective, stepper, randomness(generator, self.device), meta)
@@ -179,10 +188,10 @@ class Trainer:
         kept = time.perf_counter()
         with deferred_interrupt() as interrupted:
             while step < settings.epochs * steps and run.status != "stopped":
-                if interrupted():
+                if ranks.any(interrupted()):
                     run.status = "interrupted"
                     break
-                z, loss = self._step(objective, weights, stepper, schedule, generator, step)
+                z, loss = self._step(objective, compare, weights, stepper, schedule, generator, step)
                 step, running = step + 1, running + loss
                 if step % steps == 0:
                     epoch = step // steps
@@ -194,7 +203,7 @@ class Trainer:
                     running = 0.0
                     moment = Moment(epoch, settings.epochs, record, z, run.history)
                     # Every callback sees every epoch: no short cut through any().
-                    if any([bool(callback(moment)) for callback in self.callbacks]):
+                    if ranks.any(any([bool(callback(moment)) for callback in self.callbacks])):
                         run.status = "stopped"
                         break
                 if time.perf_counter() - kept > settings.checkpoint_seconds:
@@ -207,6 +216,7 @@ class Trainer:
     def _step(
         self,
         objective: Objective,
+        compare: Callable[..., tuple[Tensor, dict[str, float]]],
         weights: list[torch.nn.Parameter],
         stepper: torch.optim.Optimizer,
         schedule: Schedule,
@@ -214,17 +224,19 @@ class Trainer:
         step: int,
     ) -> tuple[Tensor, float]:
         """One batch: forward, backward, step. Returns the batch's embeddings and the loss."""
-        settings = self.settings
+        settings, ranks = self.settings, objective.ranks
+        if ranks.size > 1:  # processes drop other units; from the step alone, so that a resumed run drops the same
+            torch.manual_seed((settings.seed + step * ranks.size + ranks.rank) % 2**63)
         batch = objective.draw(generator).to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
-            loss, _ = objective(batch, step / max(1, settings.epochs * objective.steps))
+            loss, _ = compare(batch, step / max(1, settings.epochs * objective.steps))
         value = loss.item()
         if not math.isfinite(value):
             raise RunError(self._diagnosis(objective, f"the loss became {value}", step))
         for group in stepper.param_groups:
             group["lr"] = settings.rate * schedule.factor(step)
         stepper.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         if settings.clip > 0:
             torch.nn.utils.clip_grad_norm_(weights, settings.clip)
         stepper.step()

@@ -21,6 +21,7 @@ from graphurl.encoders.base import Plain
 from graphurl.encoders.convnet import ConvNet
 from graphurl.encoders.resnet import ResNet18
 from graphurl.errors import InputError
+from graphurl.functional.ranks import Ranks
 from graphurl.graphs.graph import Graph
 from graphurl.recipes import PictureRecipe, Recipe
 from graphurl.relations import Term
@@ -254,3 +255,9 @@ def test_a_broken_run_goes_on_bit_for_bit(at: int, killed: bool, unbroken: Any, 
     assert not [key for key in expected if not torch.equal(found[key], expected[key])]
     names = {"draw.order", "draw.place", "sources.0.keys", "sources.0.written", "sources.1.remembered"}
     assert {f"model.{name}" for name in names} <= set(found)
+
+
+def test_processes_that_share_views_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graphurl.assembly.pictures.current", lambda: Ranks(0, 2))
+    with pytest.raises(InputError, match="2 processes share a run on views of pictures"):
+        parts_of("simclr")
