@@ -59,7 +59,7 @@ class Bench(Kept[Row]):
     def values(self, row: Row, seed: int) -> list[Any]:
         """The protocol's and the method's values."""
         protocol = self.protocol
-        own = protocol.values(row, seed).to_dict()
+        own = protocol.values(row, seed).chosen()
         return [protocol.data, protocol.subset, protocol.steps, row.variant, own]
 
     def run(self, row: Row, seed: int) -> dict[str, Any]:

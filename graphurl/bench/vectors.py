@@ -69,7 +69,7 @@ class NodeBench(Kept[Row]):
 
     def values(self, row: Row, seed: int) -> list[Any]:
         """Data, probe, and the method: its settings, or its code."""
-        own: Any = row.recipe(seed).to_dict()
+        own: Any = row.recipe(seed).chosen()
         if row.file is not None:
             own = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(row.file.parent.glob("*.py"))]
             own = [row.file.name, own, seed]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -12,6 +13,9 @@ from torch import Tensor
 from graphurl.errors import InputError, unknown
 
 REDUCTIONS = ("mean", "sum")
+
+#: Adds up a function of log q, over the entries of p or over all pairs.
+Summing = Callable[[Callable[[Tensor], Tensor]], Tensor]
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,10 @@ class Loss(ABC):
 
     #: The loss is a plain sum over pairs, so that weighted samples estimate it without bias.
     additive: ClassVar[bool] = True
+    #: The loss is known from sums over the entries of p and sums over all pairs (`of_sums`).
+    summable: ClassVar[bool] = False
+    #: Whether it stays finite, and its slope too, where q of a far pair reaches 1.
+    finite_at_one: ClassVar[bool] = True
 
     @abstractmethod
     def partial(self, p: Tensor, log_q: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -56,6 +64,22 @@ class Loss(ABC):
             raise unknown("reduction", reduction, REDUCTIONS)
         return self.combine(self.partial(p, log_q, weight)[None], reduction)
 
+    def of_sums(self, p: Tensor, pairs: float, far_weight: float, near: Summing, everywhere: Summing) -> Tensor:
+        """The statistics of `partial` over a whole relation, from sums that never list its far pairs.
+
+        Args:
+            p: Prescribed similarity of the pairs that have any, above 0.
+            pairs: Number of all pairs.
+            far_weight: How often a pair with p = 0 counts; the others count once.
+            near: Adds up a function of log q over the pairs of `p`, in their order.
+            everywhere: Adds up a function of log q over all pairs.
+        """
+        raise NotImplementedError
+
+    def at(self, progress: float) -> Self:
+        """The loss in force when a share of the training is done; by default the same all through."""
+        return self
+
     def config(self) -> dict[str, object]:
         """The settings of the loss as plain values."""
         return asdict(self)
@@ -64,6 +88,8 @@ class Loss(ABC):
 @dataclass(frozen=True)
 class PairLoss(Loss):
     """A loss that is a sum of one function over all pairs."""
+
+    summable: ClassVar[bool] = True
 
     @abstractmethod
     def pairwise(self, p: Tensor, log_q: Tensor) -> Tensor:
@@ -75,6 +101,14 @@ class PairLoss(Loss):
         if weight is None:
             return torch.stack([value.sum(), value.new_tensor(float(value.numel()))])
         return torch.stack([(weight * value).sum(), weight.sum().to(value)])
+
+    def of_sums(self, p: Tensor, pairs: float, far_weight: float, near: Summing, everywhere: Summing) -> Tensor:
+        """Every pair as if it were far, and what the near ones differ from that."""
+        nothing = p.new_zeros(())
+        value = near(lambda log_q: self.pairwise(p, log_q) - far_weight * self.pairwise(nothing, log_q))
+        if far_weight:
+            value = value + far_weight * everywhere(lambda log_q: self.pairwise(nothing, log_q))
+        return torch.stack([value, value.new_tensor(len(p) + far_weight * (pairs - len(p)))])
 
     def combine(self, parts: Tensor, reduction: str = "mean") -> Tensor:
         """Σ w ℓ, divided by Σ w for the mean."""

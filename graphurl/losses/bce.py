@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -17,6 +18,8 @@ class BCE(PairLoss):
     log(1 - q) comes from log q through expm1, so that neither a far positive (q → 0) nor a near negative
     (q → 1) loses its gradient to an epsilon.
     """
+
+    finite_at_one: ClassVar[bool] = False
 
     def pairwise(self, p: Tensor, log_q: Tensor) -> Tensor:
         """-p log q - (1 - p) log(1 - q) of each pair."""

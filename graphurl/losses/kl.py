@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
 
 from graphurl.errors import InputError, unknown
-from graphurl.losses.base import Loss
+from graphurl.losses.base import Loss, Summing
 
 NORMALISATIONS = ("rows", "all")
 
@@ -25,17 +25,37 @@ class KL(Loss):
     relation the weights enter log Σ w q; the estimate is then consistent but, being the logarithm of a mean,
     not unbiased.
 
+    With `push` c the loss is Σ P log(P / q) + c log Σ w q: the pull of the edges against c times the push of all pairs.
+    t-SNE's exaggeration ρ is c = 1/ρ (and a learning rate ρ times as large); below 1 clusters draw together, which
+    slides from t-SNE to UMAP (Böhm, Berens and Kobak 2022), and q has no minimiser of its own.
+
     Attributes:
         over: "all" (joint, one number) or "rows" (conditional, mean over rows).
+        push: c > 0.
+        early_push: c during the first part of the training.
+        early: The share of the training that is its first part.
     """
 
     additive: ClassVar[bool] = False
+    summable: ClassVar[bool] = True
     over: str = "all"
+    push: float = 1.0
+    early_push: float = 1.0
+    early: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuses an unknown normalisation."""
+        """Refuses an unknown normalisation and weights without a meaning."""
         if self.over not in NORMALISATIONS:
             raise unknown("normalisation", self.over, NORMALISATIONS)
+        for name in ("push", "early_push"):
+            if not (getattr(self, name) > 0 and math.isfinite(getattr(self, name))):
+                raise InputError(f"{name} is {getattr(self, name)}: the weight of the normaliser is a number above 0")
+        if not 0 <= self.early <= 1:
+            raise InputError(f"early is {self.early}: give the share of the training that early_push holds, 0 to 1")
+
+    def at(self, progress: float) -> Self:
+        """With `early_push` in the first part."""
+        return replace(self, push=self.early_push, early=0.0) if progress < self.early else self
 
     def partial(self, p: Tensor, log_q: Tensor, weight: Tensor | None = None) -> Tensor:
         """[Σ w p log(p/q), Σ w p, log Σ w q] of a block; for rows [Σ_i KL_i, number of rows]."""
@@ -50,7 +70,7 @@ class KL(Loss):
         kept = mass > 0
         safe = torch.where(kept, mass, torch.ones_like(mass))
         log_z = torch.logsumexp(torch.where(kept[:, None], log_wq, torch.zeros_like(log_wq)), dim=1)
-        row = cross.sum(dim=1) / safe - safe.log() + log_z
+        row = cross.sum(dim=1) / safe - safe.log() + self.push * log_z
         return torch.stack([torch.where(kept, row, torch.zeros_like(row)).sum(), kept.sum().to(row)])
 
     def of_entries(
@@ -68,7 +88,17 @@ class KL(Loss):
         mass = p.new_zeros(rows).index_add(0, row, p)
         share = p / mass[row]
         kept = (mass > 0).to(log_q)
-        return torch.stack([self._of_shares(share, log_q) + log_z(kept, self._heat), kept.sum()])
+        return torch.stack([self._of_shares(share, log_q) + self.push * log_z(kept, self._heat), kept.sum()])
+
+    def of_sums(self, p: Tensor, pairs: float, far_weight: float, near: Summing, everywhere: Summing) -> Tensor:
+        """[Σ p log(p/q), Σ p, log Σ w q] over all pairs."""
+        if self.over != "all":
+            raise InputError("over is 'rows': a normaliser for each row needs the rows, not sums over all pairs")
+        mass = far_weight * everywhere(torch.exp)
+        if far_weight != 1:
+            mass = mass + (1 - far_weight) * near(torch.exp)
+        cross = torch.special.xlogy(p, p).sum() - near(lambda log_q: p * log_q)
+        return torch.stack([cross, p.sum(), mass.log()])
 
     @property
     def _heat(self) -> float:
@@ -88,7 +118,7 @@ class KL(Loss):
         mass = parts[:, 1].sum()
         if not mass > 0:
             return parts[:, 0].sum() * 0
-        return parts[:, 0].sum() / mass - mass.log() + torch.logsumexp(parts[:, 2], 0)
+        return parts[:, 0].sum() / mass - mass.log() + self.push * torch.logsumexp(parts[:, 2], 0)
 
     def minimiser(self, p: Tensor) -> Tensor:
         """q* ∝ p: p divided by its sum over rows or over all pairs."""

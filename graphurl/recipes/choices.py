@@ -20,13 +20,16 @@ AT_LEAST: dict[str, float] = {
     "momentum": 0, "clip": 0, "dropout": 0, "edge_share": 0, "warmup": 0, "mu_x": 0, "mu_z": 0, "seed": 0,
     "num_views": 1, "side": 4, "ema": 0, "queue_size": 1, "bank_momentum": 0, "bank_negatives": 0,
     "redundancy": 0, "cld_weight": 0, "cld_groups": 1, "intra_weight": 0, "inter_weight": 0, "de_weight": 0,
-    "rounds": 1, "limit": 0, "fanout": -1,
+    "rounds": 1, "limit": 0, "early": 0, "fanout": -1,
 }  # fmt: skip
 #: Values that are shares, and the largest seed that every generator takes.
-AT_MOST: dict[str, float] = {"edge_share": 1, "ema": 1, "seed": 2**63 - 1}
+AT_MOST: dict[str, float] = {"edge_share": 1, "ema": 1, "early": 1, "seed": 2**63 - 1}
 BELOW: dict[str, float] = {"dropout": 1, "warmup": 1, "bank_momentum": 1}
 #: Values that have to be larger than 0 (infinite only for the degrees of freedom).
-ABOVE_ZERO = ("nu_x", "nu_z", "sigma", "sigma_z", "lr", "temperature", "gamma", "cld_temperature", "eir_temperature")
+ABOVE_ZERO = (
+    "nu_x", "nu_z", "sigma", "sigma_z", "lr", "temperature", "gamma", "push", "early_push", "cld_temperature",
+    "eir_temperature",
+)  # fmt: skip
 MAY_BE_INFINITE = ("nu_x", "nu_z")
 CHOICES = {
     "init": ("auto", "random", "pca"),
@@ -49,6 +52,9 @@ class Choices:
         gamma: γ of GKL.
         power: Exponent of GKL.
         over: Normalisation of KL.
+        push: Weight of KL's normaliser, 1/exaggeration.
+        early_push: The same during the first part of the training.
+        early: Share of the training that is its first part.
         temperature: Temperature of InfoNCE.
         nu_z: ν of the embedded similarity; auto is 1 for normalised losses and 0.01 for sums over pairs.
         sigma_z: σ_Z, or auto for the calibration on the first batch.
@@ -65,7 +71,7 @@ class Choices:
         epochs: Passes over the samples.
         lr: Learning rate.
         scale_lr: Multiply lr by batch/256.
-        optimiser: adam, adamw or sgd.
+        optimiser: adam, adamw, sgd, or gains for free coordinates.
         weight_decay: Weight decay.
         momentum: Momentum of sgd.
         schedule: constant, cosine, linear or step.
@@ -87,6 +93,9 @@ class Choices:
     gamma: float = 1.0
     power: float = 1.0
     over: str = "all"
+    push: float = 1.0
+    early_push: float = 1.0
+    early: float = 0.0
     temperature: float = 1.0
     nu_z: Auto = "auto"
     sigma_z: Auto = 1.0
@@ -138,6 +147,11 @@ class Choices:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, in the order of the fields."""
         return dataclasses.asdict(self)
+
+    def chosen(self) -> dict[str, Any]:
+        """The values that are not the defaults: they stay the same when a setting is added that a run does not use."""
+        default = type(self)().to_dict()
+        return {key: value for key, value in self.to_dict().items() if value != default[key]}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:

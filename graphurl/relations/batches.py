@@ -28,6 +28,7 @@ class FullBatch:
         self.total = total_weight(graph, far_weight)
         self.nodes = torch.arange(graph.num_nodes, device=graph.col.device)
         self.p = prescribed(graph)
+        self.mutual = is_mutual(self.p)
 
     @property
     def steps(self) -> int:
@@ -37,7 +38,9 @@ class FullBatch:
     def __call__(self, generator: torch.Generator) -> Batch:
         """All nodes; what a feed samples for them is sampled anew."""
         read = self.feed(self.nodes, generator)
-        return Batch(self.nodes, read, p=self.p, far_weight=self.far_weight, total=self.total)
+        return Batch(
+            self.nodes, read, p=self.p, far_weight=self.far_weight, total=self.total, mutual=self.mutual
+        )  # fmt: skip
 
 
 class EdgeBatches:
@@ -138,17 +141,25 @@ class EdgeBatches:
 
 
 def prescribed(graph: Graph) -> Tensor:
-    """p_X as a sparse CSR matrix without self-loops, in [0, 1]."""
+    """p_X as a sparse CSR matrix without self-loops, in (0, 1]: what underflowed to 0 is a far pair like any other."""
     weight = torch.ones(graph.num_edges) if graph.weight is None else graph.weight.float().clamp(max=1.0)
     rows = graph.rows
-    if bool((rows == graph.col).any()):
-        keep = rows != graph.col
+    keep = (rows != graph.col) & (weight > 0)
+    if not bool(keep.all()):
         counts = torch.bincount(rows[keep], minlength=graph.num_nodes)
         crow = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
         col, weight = graph.col[keep], weight[keep]
     else:
         crow, col = graph.crow, graph.col
     return csr_matrix(crow, col, weight, (graph.num_nodes, graph.num_nodes))
+
+
+def is_mutual(p: Tensor) -> bool:
+    """Whether a matrix of `prescribed` is symmetric."""
+    crow, col, value = p.crow_indices(), p.col_indices(), p.values()
+    row = torch.repeat_interleave(torch.arange(len(crow) - 1, device=crow.device), crow.diff())
+    order = torch.argsort(col * (len(crow) - 1) + row)
+    return bool((row[order] == col).all() and (col[order] == row).all() and (value[order] == value).all())
 
 
 def total_weight(graph: Graph, far_weight: float) -> float:

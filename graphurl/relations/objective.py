@@ -98,7 +98,8 @@ class Objective(nn.Module):
             placed = self._placed(out)
             for term, seen in zip(self.terms, placed, strict=True):
                 relations = term.source.relations(batch, seen, progress)
-                parts = [evaluate(each, term.similarity, term.loss, ranks=self.ranks)[0] for each in relations]
+                loss = term.loss.at(progress)
+                parts = [evaluate(each, term.similarity, loss, ranks=self.ranks)[0] for each in relations]
                 value = torch.stack(parts).mean()
                 total = total + term.weight_at(progress) * value
                 if len(self.terms) > 1:

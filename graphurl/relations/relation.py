@@ -24,6 +24,7 @@ class Relation:
         weight: How often each pair counts, R × C; absent means `far_weight` for pairs with p = 0, else 1.
         far_weight: Weight of pairs with p = 0 where `weight` is absent.
         same: Row i and column i are the same sample, hence no pair.
+        mutual: p is sparse and symmetric, and every entry of it is above 0 and no sample's own.
         left_out: Which pairs of the first C' ≤ C columns are no pairs, R × C' true or false: the other keys of
             MoCo's batch, an image's own embedding among columns. Takes the place of a matrix of weights.
         total: Σ of weights of the *full* relation that this one samples. Additive losses are divided by it, a
@@ -36,6 +37,7 @@ class Relation:
     weight: Tensor | None = None
     far_weight: float = 1.0
     same: bool = False
+    mutual: bool = False
     left_out: Tensor | None = None
     total: float | None = None
 
@@ -72,6 +74,7 @@ class Batch:
         weight: Pair weights of nodes × nodes; absent as in `Relation`.
         far_weight: As in `Relation`.
         total: As in `Relation`.
+        mutual: As in `Relation`.
         views: How many full-size views of each sample the inputs hold, view after view.
         notes: What else the draw knows, by name: label; partner and ratio of mixtures.
     """
@@ -82,6 +85,7 @@ class Batch:
     weight: Tensor | None = None
     far_weight: float = 1.0
     total: float | None = None
+    mutual: bool = False
     views: int = 1
     notes: Mapping[str, Tensor] = field(default_factory=dict)
 

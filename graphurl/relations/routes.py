@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 from typing import TypeGuard
 
@@ -11,6 +12,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from graphurl.functional.distance import edge_squared_distances
+from graphurl.functional.field import DIMENSIONS, LARGEST_GRID, edge_sum, grid_cells, radial_sum
 from graphurl.functional.pairs import INNER_METRICS, LARGEST_NU, sum_log_normalisers
 from graphurl.functional.ranks import ALONE, Ranks
 from graphurl.functional.sparse import entries
@@ -26,6 +28,12 @@ DENSE_PAIRS = 2**24
 STREAMED_FROM = 2**16
 #: An entry of p, gathered and scattered one by one, costs as much as this many pairs in tiles.
 ENTRY_COST = 64
+#: From this many rows on, sums over all pairs in up to three dimensions are taken on a grid.
+FIELD_FROM = 4096
+#: Width of a cell, as a share of the distance at which the kernel has fallen to half.
+FIELD_SPACING = 0.5
+#: Degree of the splines that points are spread by: coarse, since forces of single pairs average out over thousands.
+FIELD_ORDER = 1
 #: Up to this dimension Euclidean distances are better taken by differences, which no product gives.
 DIFFERENCES_UP_TO = 4
 
@@ -33,7 +41,7 @@ DIFFERENCES_UP_TO = 4
 def evaluate(
     relation: Relation, similarity: Similarity, loss: Loss, *, chunk: int | None = None, ranks: Ranks = ALONE
 ) -> tuple[Tensor, int]:
-    """The loss of a relation: dense, streamed, or in row chunks that the backward pass computes again.
+    """The loss of a relation: dense, streamed, on a grid, or in row chunks that the backward pass computes again.
 
     Several processes that hold the same relation divide its rows; what comes back is the same in all of them.
 
@@ -52,6 +60,8 @@ def evaluate(
     divided = ranks.size > 1 and rows >= ranks.size  # fewer rows than processes: all of them do all rows
     if chunk is None and not divided and rows * cols > STREAMED_FROM and streams(loss, relation, similarity):
         return loss.combine(_streamed(relation, similarity, loss)[None]), rows * cols
+    if chunk is None and not divided and rows >= FIELD_FROM and has_field(loss, relation, similarity):
+        return _combined(loss, _field(relation, similarity, loss)[None], relation), rows * cols
     size = chunk or max(1, min(rows, DENSE_PAIRS // max(1, cols)))
     first, last = ranks.span(rows) if divided else (0, rows)
     parts = [
@@ -61,9 +71,63 @@ def evaluate(
     stacked = torch.stack(parts)
     if divided:
         stacked = ranks.gather(stacked, [-(-(stop - start) // size) for start, stop in pairwise(ranks.bounds(rows))])
+    return _combined(loss, stacked, relation), rows * cols
+
+
+def _combined(loss: Loss, stacked: Tensor, relation: Relation) -> Tensor:
+    """One number from all statistics, as the relation wants it divided."""
     if loss.additive and relation.total is not None:
-        return loss.combine(stacked, "sum") / relation.total, rows * cols
-    return loss.combine(stacked, "mean"), rows * cols
+        return loss.combine(stacked, "sum") / relation.total
+    return loss.combine(stacked, "mean")
+
+
+def has_field(loss: Loss, relation: Relation, similarity: Similarity) -> bool:
+    """Whether the loss is known from sums over edges and over all pairs of points on a plane (a line, in space).
+
+    Those of a radial function are convolutions. Where far pairs at distance 0 have an infinite loss (BCE with
+    κ(0) = 1) no grid can hold it.
+    """
+    z = relation.rows
+    return (
+        loss.summable
+        and getattr(loss, "over", "all") == "all"
+        and relation.cols is z
+        and relation.same
+        and relation.mutual
+        and relation.weight is None
+        and relation.left_out is None
+        and z.shape[1] in DIMENSIONS
+        and similarity.metric == "euclidean"
+        and not isinstance(similarity.mu, Tensor)
+        and similarity.mu == 0
+        and not isinstance(similarity.sigma, Tensor)
+        and (loss.finite_at_one or not similarity.normalised)
+        and bool(z.detach().isfinite().all())
+        and grid_cells(z.detach(), _spacing(similarity)) <= LARGEST_GRID
+    )
+
+
+def _spacing(similarity: Similarity) -> float:
+    """Width of a cell: a share of the distance at which the kernel is half of what it is at 0."""
+    nu = similarity.nu
+    half = math.sqrt(2 * math.log(2)) if math.isinf(nu) else math.sqrt(nu * (2 ** (2 / (nu + 1)) - 1))
+    assert not isinstance(similarity.sigma, Tensor)
+    return FIELD_SPACING * half * similarity.sigma
+
+
+def _field(relation: Relation, similarity: Similarity, loss: Loss) -> Tensor:
+    """The statistics of the whole relation: entries edge by edge, all pairs as a convolution."""
+    z, p, rows = relation.rows, relation.p, len(relation.rows)
+
+    def near(function: Callable[[Tensor], Tensor]) -> Tensor:
+        return edge_sum(z, p.crow_indices(), p.col_indices(), lambda d2: function(similarity.log(d2)))
+
+    def everywhere(function: Callable[[Tensor], Tensor]) -> Tensor:
+        spacing = _spacing(similarity)
+        return radial_sum(z, lambda d2: function(similarity.log(d2)), spacing=spacing, order=FIELD_ORDER)
+
+    pairs = float(rows) * (rows - 1)
+    return loss.of_sums(p.values().to(z.dtype), pairs, relation.far_weight, near, everywhere)
 
 
 def streams(loss: Loss, relation: Relation, similarity: Similarity) -> TypeGuard[KL]:

@@ -7,11 +7,14 @@ from graphurl.losses.base import Loss
 from graphurl.recipes.choices import Choices
 from graphurl.similarity import Similarity
 
+#: Settings of a recipe that a loss may have.
+_SETTINGS = ("gamma", "power", "temperature", "over", "push", "early_push", "early")
+
 
 def loss_of(recipe: Choices) -> Loss:
     """The recipe's loss with the settings that it has."""
     kind = registry.resolve("losses", recipe.loss)
-    known = {"gamma": recipe.gamma, "power": recipe.power, "temperature": recipe.temperature, "over": recipe.over}
+    known = {name: getattr(recipe, name) for name in _SETTINGS if hasattr(recipe, name)}
     fields = kind.__dataclass_fields__
     if recipe.loss == "infonce":
         known.pop("over")

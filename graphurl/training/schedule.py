@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 from graphurl.errors import InputError, unknown
+from graphurl.training.gains import Gains
 
-OPTIMISERS = ("adam", "adamw", "sgd")
+OPTIMISERS = ("adam", "adamw", "sgd", "gains")
 SCHEDULES = ("constant", "cosine", "linear", "step")
 
 
@@ -64,11 +65,11 @@ def optimiser(
     """Builds an optimiser.
 
     Args:
-        name: adam, adamw or sgd.
+        name: adam, adamw, sgd or gains (of free coordinates).
         parameters: What to train.
         lr: Learning rate.
         weight_decay: Weight decay (decoupled for adamw).
-        momentum: Momentum of sgd; the others keep their usual betas.
+        momentum: Momentum of sgd and gains; the others keep their usual betas.
 
     Returns:
         The optimiser.
@@ -79,4 +80,8 @@ def optimiser(
         return torch.optim.AdamW(parameters, lr=lr, weight_decay=weight_decay)
     if name == "sgd":
         return torch.optim.SGD(parameters, lr=lr, weight_decay=weight_decay, momentum=momentum)
+    if name == "gains":
+        if weight_decay:
+            raise InputError(f"weight_decay is {weight_decay} and optimiser is 'gains', which has none: give 0")
+        return Gains(parameters, lr=lr, momentum=momentum)
     raise unknown("optimiser", name, OPTIMISERS)

@@ -112,3 +112,10 @@ def test_every_setting_is_documented() -> None:
         told = f"{kind.__doc__}\n{Choices.__doc__}"
         listed = {line.split(":")[0].strip() for line in told.splitlines()}
         assert not {field.name for field in dataclasses.fields(kind)} - listed
+
+
+def test_what_was_chosen_makes_the_recipe_again() -> None:
+    changed = Recipe(task="ge", dim=7, seed=3)
+    assert changed.chosen() == {"task": "ge", "dim": 7, "seed": 3}
+    assert Recipe.from_dict(changed.chosen()) == changed
+    assert Recipe().chosen() == {}

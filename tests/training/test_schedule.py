@@ -62,8 +62,9 @@ def test_rounds_end_where_the_run_ends() -> None:
 
 
 def test_optimisers_are_those_of_the_name() -> None:
-    made = {name: optimiser(name, [torch.nn.Parameter(torch.zeros(2))], 0.1, 0.01, 0.8) for name in OPTIMISERS}
     kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
+    made = {name: optimiser(name, [torch.nn.Parameter(torch.zeros(2))], 0.1, 0.01, 0.8) for name in kinds}
+    assert {*kinds, "gains"} == set(OPTIMISERS)
     for name, kind in kinds.items():
         assert type(made[name]) is kind
         assert made[name].param_groups[0]["lr"] == 0.1
@@ -77,5 +78,5 @@ def test_unknown_names_and_shares_are_refused() -> None:
     for wrong in (-0.1, 1.0, math.nan):
         with pytest.raises(InputError, match="warmup is .* from 0 to below 1"):
             Schedule("cosine", 10, wrong)
-    with pytest.raises(InputError, match="unknown optimiser 'lamb'.*choose one of adam, adamw, sgd"):
+    with pytest.raises(InputError, match="unknown optimiser 'lamb'.*choose one of adam, adamw, gains, sgd"):
         optimiser("lamb", [], 0.1, 0.0, 0.0)

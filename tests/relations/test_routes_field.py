@@ -1,0 +1,86 @@
+"""The route over a grid: the same loss as over all pairs, one by one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from graphurl.graphs import knn
+from graphurl.losses import BCE, GKL, KL, MSE, InfoNCE, Loss
+from graphurl.relations import FullBatch, IndexFeed, Relation, evaluate, routes
+from graphurl.similarity import Similarity
+
+LOSSES: list[Loss] = [MSE(), GKL(), GKL(gamma=0.3, power=2), BCE(), KL(), KL(push=0.4)]
+
+
+def relation(n: int = 150, dim: int = 2, far_weight: float = 0.3) -> Relation:
+    generator = torch.Generator().manual_seed(0)
+    graph = knn(torch.randn(n, 4, generator=generator), 6).similarity(symmetrise="mean")
+    batch = FullBatch(graph, IndexFeed(), far_weight=far_weight)(generator)
+    z = (3 * torch.randn(n, dim, generator=generator)).double().requires_grad_()
+    p = batch.p
+    return Relation(z, z, p, None, far_weight, same=True, mutual=batch.mutual, total=batch.total)
+
+
+@pytest.fixture
+def fine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routes, "FIELD_FROM", 10)
+    monkeypatch.setattr(routes, "FIELD_SPACING", 0.2)
+    monkeypatch.setattr(routes, "FIELD_ORDER", 3)
+
+
+@pytest.mark.usefixtures("fine")
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+@pytest.mark.parametrize(("nu", "sigma"), [(1.0, 1.0), (0.5, 2.0)])
+@pytest.mark.parametrize("dim", [2, 3])
+def test_the_grid_gives_what_all_pairs_give(loss: Loss, nu: float, sigma: float, dim: int) -> None:
+    whole, similarity = relation(dim=dim), Similarity(nu, sigma, normalised=False)
+    assert routes.has_field(loss, whole, similarity)
+    found, pairs = evaluate(whole, similarity, loss)
+    expected, same_pairs = evaluate(whole, similarity, loss, chunk=len(whole.rows))
+    assert pairs == same_pairs
+    torch.testing.assert_close(found, expected, rtol=2e-4, atol=1e-6)
+    (force,) = torch.autograd.grad(found, whole.rows)
+    (exact,) = torch.autograd.grad(expected, whole.rows)
+    assert float((force - exact).norm() / exact.norm()) < 0.01
+
+
+@pytest.mark.usefixtures("fine")
+def test_the_grid_is_taken_where_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[int] = []
+    original = routes._field
+    monkeypatch.setattr(routes, "_field", lambda *given: taken.append(1) or original(*given))
+    whole, t = relation(), Similarity(1.0, normalised=False)
+    evaluate(whole, t, KL())
+    assert taken == [1]
+    evaluate(whole, t, KL(), chunk=50)
+    evaluate(whole, t, KL(over="rows"))
+    evaluate(whole, t, InfoNCE())
+    evaluate(whole, replace(t, normalised=True), BCE())
+    evaluate(whole, replace(t, mu=0.1), KL())
+    evaluate(replace(whole, mutual=False), t, KL())
+    evaluate(replace(whole, cols=whole.rows * 1), t, KL())
+    evaluate(replace(whole, same=False), t, KL())
+    assert taken == [1], "nothing of these is a radial sum over mutual edges and all pairs"
+    monkeypatch.setattr(routes, "LARGEST_GRID", 100)
+    evaluate(whole, t, KL())
+    monkeypatch.setattr(routes, "FIELD_FROM", 1000)
+    evaluate(whole, t, KL())
+    assert taken == [1]
+
+
+def test_one_way_edges_are_seen() -> None:
+    generator = torch.Generator()
+    graph = knn(torch.randn(40, 4, generator=generator), 3)
+    assert not FullBatch(graph.similarity(symmetrise="none"), IndexFeed())(generator).mutual
+    assert FullBatch(graph.similarity(symmetrise="max"), IndexFeed())(generator).mutual
+
+
+def test_similarities_that_underflowed_are_far_pairs() -> None:
+    graph = knn(torch.randn(40, 4, generator=torch.Generator().manual_seed(0)), 3).symmetrise("max")
+    weight = torch.ones(graph.num_edges)
+    weight[::2] = 0.0
+    p = FullBatch(replace(graph, length=None, weight=weight), IndexFeed()).p
+    assert p.values().tolist() == [1.0] * int((weight > 0).sum())
