@@ -134,9 +134,9 @@ def prepare(
     loaded = load(source, data_root, pictures=isinstance(asked, PictureRecipe), side=side)
     samples = loaded.samples
     chosen = (recipe if recipe is not None else default_recipe(samples, method)).but(**settings)
-    require_memory(samples, chosen, processes=processes_here())
-    began = time.perf_counter()
     given = loaded.graph if graph is None else graph
+    require_memory(samples, chosen, given, processes=processes_here())
+    began = time.perf_counter()
     # What the machine decides is not written into the recipe: a run may be repeated elsewhere.
     run = chosen.but(precision=fastest_precision(place)) if chosen.precision == "auto" else chosen
     parts = assemble(samples, run, graph=given, encoder=encoder, add=builders, device=place)

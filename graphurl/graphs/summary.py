@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from graphurl.errors import GraphWarning, InputError
+from graphurl.functional.sparse import entry_blocks
 from graphurl.graphs import algebra, structure
 from graphurl.graphs.checks import as_tensor
 
@@ -82,14 +83,15 @@ def homophily(graph: Graph, labels: Any) -> dict[str, float | None]:
 
 def component_sizes(graph: Graph) -> npt.NDArray[np.int64]:
     """Number of nodes of every (weakly) connected component, (components,)."""
-    from scipy.sparse import csr_array
+    from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    ones = np.ones(graph.num_edges, dtype=np.int8)
-    pattern = (ones, graph.col.cpu().numpy(), graph.crow.cpu().numpy())
-    if not graph.num_nodes:
-        return np.zeros(0, dtype=np.int64)
-    _, component = connected_components(csr_array(pattern, shape=(graph.num_nodes,) * 2), connection="weak")
+    # Components of the first edges become the nodes for the next ones: the graph may lie in a file.
+    component = np.arange(graph.num_nodes)
+    for rows, edges in entry_blocks(graph.crow):
+        ends = component[rows.cpu().numpy()], component[graph.col[edges].cpu().numpy()]
+        pattern = coo_array((np.ones(len(rows)), ends), shape=(graph.num_nodes,) * 2)
+        component = connected_components(pattern, directed=False)[1][component]
     return np.bincount(component)
 
 
@@ -141,7 +143,7 @@ def require_edges(graph: Graph) -> Graph:
     Raises:
         InputError: For a graph without edges, or with none but self-loops.
     """
-    if bool((graph.rows != graph.col).any()):
+    if any(bool((rows != graph.col[edges]).any()) for rows, edges in entry_blocks(graph.crow)):
         return graph
     what = f"has only self-loops ({graph.num_edges})" if graph.num_edges else "has no edges"
     raise InputError(
