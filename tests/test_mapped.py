@@ -67,8 +67,9 @@ def test_maps_of_rows(settings: dict[str, Any], faiss: bool, tmp_path: Path, mon
 
 
 NODES: list[dict[str, Any]] = [
-    {}, {"message": "citation", "hops": 2}, {"hops": 0}, {"method": "nodes-mlp"}, {"encoder": "mlp", "features": "none"},
-    {"encoder": "gcn"}, {"encoder": "sage", "batch_size": 20}, {"encoder": "gat", "batch_size": 20},
+    {}, {"message": "citation", "hops": 2}, {"hops": 0}, {"method": "nodes-mlp"},
+    {"encoder": "mlp", "features": "none"}, {"encoder": "gcn"},
+    {"encoder": "sage", "batch_size": 20}, {"encoder": "gat", "batch_size": 20},
 ]  # fmt: skip
 
 

@@ -112,7 +112,10 @@ def _mapped(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     tensors = {}
     for name, entry in layout.items():
         start, shape = 8 + size + int(entry["data_offsets"][0]), tuple(entry["shape"])
-        tensors[name] = shared(np.memmap(path, _TYPES[entry["dtype"]], mode="r", offset=start, shape=shape))
+        kind = _TYPES[entry["dtype"]]
+        none = 0 in shape  # of which there is no map
+        there = np.zeros(shape, kind) if none else np.memmap(path, kind, mode="r", offset=start, shape=shape)
+        tensors[name] = shared(there)
     return header, tensors
 
 
