@@ -40,10 +40,10 @@ CLASSES, DEGREE = 50, 20
 METHODS: dict[str, dict[str, Any]] = {
     "map, graph given": {"method": "map-large", "features": "none"},
     "map, neighbours searched": {"method": "map-large", "features": "scale"},
-    "nodes": {"method": "nodes", "features": "standard", "message": "citation", "hops": 4, "dim": 128},
+    "nodes": {"method": "nodes", "features": "standard", "message": "citation", "hops": 4, "dim": 32},
     "sage": {
-        "method": "nodes", "features": "standard", "message": "citation", "encoder": "sage", "depth": 2, "hidden": 128,
-        "dim": 64,
+        "method": "nodes", "features": "standard", "message": "citation", "encoder": "sage", "depth": 2, "fanout": 5,
+        "hidden": 128, "dim": 32, "batch_size": 256,
     },
 }  # fmt: skip
 

@@ -21,6 +21,8 @@ from graphurl.recipes.pictures import LARGEST_SIDE
 BASE = 0.45e9
 #: Pairs that are compared at once; a test holds it equal to the routes' own.
 BLOCK = 2**24
+#: Up to this many samples a batch size of 0 means all pairs at once, and a graph is encoded whole.
+FULL_BATCH = 20_000
 
 
 def estimate_memory(
@@ -67,6 +69,8 @@ def estimate_memory(
     if not recipe.dynamic:  # a dynamic p is a matrix of all pairs, a static one is made dense block by block
         pairs = min(pairs, BLOCK)
     step = pairs * 4 * 14 + 4 * 4 * min(batch, num_rows) * recipe.hidden * recipe.depth
+    if recipe.encoder in ("gcn", "sage", "gat"):  # the rows that a batch's messages come from, and their copies
+        step += 4 * 3 * f * min(n, batch * reached(recipe.fanout, recipe.depth) if num_rows > FULL_BATCH else n)
     table = 16 * n * recipe.dim if recipe.encoder == "table" else 0.0
     # The filter holds its input, its result and one power of it, all dense; of a mapped table some columns.
     held = max(n, min(BLOCK_NUMBERS, n * f)) if mapped else n * f
@@ -83,8 +87,14 @@ def estimate_scratch(num_rows: int, num_features: int, recipe: Recipe) -> int:
         recipe: The choices.
     """
     searched = recipe.metric == "cosine" and _searches(recipe, "citation" in recipe.graph)
-    tables = [recipe.features != "none", _filters(recipe), searched and _approximate(num_rows, recipe)]
-    return 4 * num_rows * num_features * sum(tables)
+    # The filter writes blocks of columns, and then rows of them.
+    tables = (recipe.features != "none") + 2 * _filters(recipe) + (searched and _approximate(num_rows, recipe))
+    return 4 * num_rows * num_features * tables
+
+
+def reached(fanout: int, depth: int) -> int:
+    """Most nodes that a node's messages come from; where all neighbours are taken, those of a guess of ten each."""
+    return sum((fanout if fanout >= 0 else 10) ** layer for layer in range(depth + 1))
 
 
 def _searches(recipe: Recipe, has_edges: bool) -> bool:

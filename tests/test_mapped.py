@@ -173,7 +173,7 @@ def test_node_embedder_takes_features_in_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("settings", [{"encoder": "mlp", "graph": "citation"}, {"message": "citation"}])
+@pytest.mark.parametrize("settings", [{"encoder": "mlp"}, {"message": "citation"}])
 def test_less_memory_is_taken_than_the_file_is_large(settings: dict[str, Any], tmp_path: Path) -> None:
     """Anonymous memory is sampled: pages of the file, which the system may drop, do not count."""
     count, width = 50_000, 4000

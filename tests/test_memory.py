@@ -76,7 +76,7 @@ def test_pages_of_a_file_need_no_memory_and_what_is_made_of_them_disk(
     exact = estimate_memory(n, f, MAP.but(metric="manhattan"), mapped=True)
     assert exact > 2 * size, "an exact search holds all rows in float64"
     tables = {
-        0: MAP, 1: MAP.but(metric="cosine"), 2: nodes, 3: nodes.but(graph="knn", metric="cosine"),
+        0: MAP, 1: MAP.but(metric="cosine"), 3: nodes, 4: nodes.but(graph="knn", metric="cosine"),
     }  # fmt: skip
     for count, recipe in tables.items():
         assert estimate_scratch(n, f, recipe) == count * size, recipe

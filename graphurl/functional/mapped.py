@@ -132,17 +132,29 @@ def by_rows(x: Tensor, make: Callable[[Tensor], Tensor]) -> Tensor:
 def by_columns(x: Tensor, make: Callable[[Tensor], Tensor]) -> Tensor:
     """make(x) of a table whose columns do not depend on each other, as `by_rows`.
 
+    Blocks of columns are brought together in a scratch file first, and apart again behind: taken out of the rows one
+    by one, each would read and write the pages of the whole table.
+
     Args:
         x: The table.
         make: Turns columns into as many columns of the same length.
     """
     if not is_mapped(x):
         return make(x)
-    made = scratch(*x.shape)
-    size = max(1, BLOCK_NUMBERS // len(x))
+    rows, columns = x.shape
+    size = max(1, BLOCK_NUMBERS // rows)
     # A sparse product takes whole vector registers of columns at a time.
     size = size // 32 * 32 or size
-    for start in range(0, x.shape[1], size):
-        columns = slice(start, start + size)
-        made[:, columns] = make(x[:, columns].clone(memory_format=torch.contiguous_format))
+    blocks = [slice(start, min(start + size, columns)) for start in range(0, columns, size)]
+    numbers = scratch(1, rows * columns)[0]
+    parts = [numbers[rows * b.start : rows * b.stop].view(rows, b.stop - b.start) for b in blocks]
+    for here in row_blocks(x):
+        for part, block in zip(parts, blocks, strict=True):
+            part[here] = x[here, block]
+    for part in parts:
+        part.copy_(make(part))
+    made = scratch(rows, columns)
+    for here in row_blocks(x):
+        for part, block in zip(parts, blocks, strict=True):
+            made[here, block] = part[here]
     return made

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 #: Entries of a sparse matrix that are looked at at a time where that matrix may lie in a file.
-EDGES_AT_ONCE = 2**22
+EDGES_AT_ONCE = 2**20
 
 
 def csr_matrix(crow: Tensor, col: Tensor, value: Tensor, shape: tuple[int, int]) -> Tensor:
