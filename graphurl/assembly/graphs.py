@@ -164,15 +164,15 @@ def build_feed(
     if model.needs == "rows":
         return RowFeed(x), Inputs(x)
     graph = message_graph(samples, x, recipe)
-    edges = torch.stack([graph.rows, graph.col])
-    everything = model.ahead(Inputs(x, edges, graph.weight))
-    if everything.ahead:
-        return RowFeed(everything.x, ahead=True), everything
     if model.reach is not None and len(x) > FULL_BATCH:
         # The graph is symmetric, so that a row holds what its node gathers from.
         sampled = SampledFeed(x, Sampler(graph.crow, graph.col), (recipe.fanout,) * model.reach, graph.weight)
         most = BLOCK_NUMBERS // (x.shape[1] * reached(recipe.fanout, model.reach))
         return sampled, Portions(sampled, len(x), max(64, min(PORTION, most)), recipe.seed)
+    edges = torch.stack([graph.rows, graph.col])
+    everything = model.ahead(Inputs(x, edges, graph.weight))
+    if everything.ahead:
+        return RowFeed(everything.x, ahead=True), everything
     return GraphFeed(x, edges, graph.weight), everything
 
 

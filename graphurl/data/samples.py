@@ -241,7 +241,7 @@ def _in_memory(array: npt.NDArray[Any]) -> Tensor:
 
 def _in_file(array: npt.NDArray[Any]) -> Tensor:
     """The mapped array itself where it is float32 and row-major, else a copy of it in a scratch file."""
-    if array.dtype == np.float32 and array.dtype.isnative and array.flags.c_contiguous:
+    if array.dtype == np.float32 and array.flags.c_contiguous:
         return shared(array)
     made = scratch(*array.shape)
     for rows in row_blocks(array):

@@ -44,7 +44,7 @@ def summary(graph: Graph, labels: Any = None) -> dict[str, Any]:
         "components": len(sizes),
         "largest_component": float(sizes.max() / graph.num_nodes) if len(sizes) else 0.0,
         "isolated_nodes": graph.num_isolated,
-        "self_loops": int((graph.rows == graph.col).sum()),
+        "self_loops": sum(int((rows == graph.col[edges]).sum()) for rows, edges in entry_blocks(graph.crow)),
         "merged_edges": int(graph.provenance.get("merged_edges", 0)),
         "degree": _spread(degree),
         "length": _range(graph.length),
@@ -71,14 +71,17 @@ def homophily(graph: Graph, labels: Any) -> dict[str, float | None]:
         labels: Class of every node, (N,): whole numbers with -1 for unknown, or text.
     """
     y = _classes(labels, graph)
-    known = (y[graph.rows] != UNKNOWN) & (y[graph.col] != UNKNOWN) & (graph.rows != graph.col)
-    rows, same = graph.rows[known], (y[graph.rows] == y[graph.col])[known].double()
-    if not len(rows):
+    alike = torch.zeros(graph.num_nodes, dtype=torch.float64, device=graph.device)
+    counts = torch.zeros_like(alike)
+    for rows, edges in entry_blocks(graph.crow):
+        cols = graph.col[edges]
+        known = ((y[rows] != UNKNOWN) & (y[cols] != UNKNOWN) & (rows != cols)).double()
+        alike.index_add_(0, rows, known * (y[rows] == y[cols]))
+        counts.index_add_(0, rows, known)
+    if not bool(counts.any()):
         return {"edge_homophily": None, "node_homophily": None}
-    alike = torch.zeros(graph.num_nodes, dtype=torch.float64, device=graph.device).index_add(0, rows, same)
-    counts = torch.bincount(rows, minlength=graph.num_nodes)
     per_node = (alike / counts)[counts > 0]
-    return {"edge_homophily": float(same.mean()), "node_homophily": float(per_node.mean())}
+    return {"edge_homophily": float(alike.sum() / counts.sum()), "node_homophily": float(per_node.mean())}
 
 
 def component_sizes(graph: Graph) -> npt.NDArray[np.int64]:
