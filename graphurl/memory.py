@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
+from dataclasses import replace
 
 from graphurl import registry
 from graphurl.data.samples import Samples
 from graphurl.encoders.sgc import DENSE_NUMBERS
 from graphurl.errors import InputError
+from graphurl.functional.mapped import BLOCK_NUMBERS, is_mapped, scratch_folder
+from graphurl.functional.neighbors import EXACT_UP_TO
+from graphurl.graphs.graph import Graph
 from graphurl.recipes import Choices, PictureRecipe, Recipe
 from graphurl.recipes.maps import fitting
 from graphurl.recipes.pictures import LARGEST_SIDE
@@ -16,18 +21,31 @@ from graphurl.recipes.pictures import LARGEST_SIDE
 BASE = 0.45e9
 #: Pairs that are compared at once; a test holds it equal to the routes' own.
 BLOCK = 2**24
+#: Up to this many samples a batch size of 0 means all pairs at once, and a graph is encoded whole.
+FULL_BATCH = 20_000
 
 
 def estimate_memory(
-    num_rows: int, num_features: int, recipe: Recipe | None = None, *, num_edges: int | None = None
+    num_rows: int,
+    num_features: int,
+    recipe: Recipe | None = None,
+    *,
+    num_edges: int | None = None,
+    mapped: bool = False,
+    mapped_edges: bool = False,
 ) -> int:
     """Peak memory of a run in bytes, within about 30 %.
+
+    Pages of a mapped file do not count: the system drops them when memory is short. What is computed from a mapped
+    table and is as large goes to a scratch file, see `estimate_scratch`.
 
     Args:
         num_rows: Number of samples.
         num_features: Number of features of a sample.
         recipe: The choices; absent means the default map.
         num_edges: Edges of a graph that comes with the data.
+        mapped: Features are dense rows in a file: a large .npy, or a `numpy.memmap`.
+        mapped_edges: The graph is a large saved one.
 
     Returns:
         Bytes, linear in the number of samples for a fixed batch.
@@ -35,19 +53,62 @@ def estimate_memory(
     recipe = recipe or registry.resolve("recipes", fitting(num_rows))
     n, f, k = float(num_rows), float(num_features), recipe.n_neighbors
     rows = 4 * n * f * (1 if recipe.features == "none" else 2)
-    knn = "knn" in recipe.graph or "knn" in recipe.message
+    if mapped:
+        rows = 4.0 * 4 * min(BLOCK_NUMBERS, n * f)
+    knn = _searches(recipe, num_edges is not None)
     search = n * k * 24 + 4 * n * min(f, 50) * 2 if knn else 0.0
+    if knn and mapped and not _approximate(num_rows, recipe):  # an exact search makes float64 rows of all
+        search += 8 * n * f
     # A symmetrised kNN graph has about 1.6 k edges a node; building it sorts keys beside the values.
-    edges = (1.6 * k * n if knn else 0.0) + float(num_edges or 0)
+    edges = 72 * 1.6 * k * n if knn else 0.0
+    given = num_edges or 0
+    # Of edges in a file p is held where they have no weights, and the filter as a matrix.
+    edges += float(given) * (4 + 64 * _filters(recipe) if mapped_edges else 72)
     batch = recipe.batch_size or num_rows
     pairs = float(min(batch, num_rows)) ** 2
     if not recipe.dynamic:  # a dynamic p is a matrix of all pairs, a static one is made dense block by block
         pairs = min(pairs, BLOCK)
     step = pairs * 4 * 14 + 4 * 4 * min(batch, num_rows) * recipe.hidden * recipe.depth
+    if recipe.encoder in ("gcn", "sage", "gat"):  # the rows that a batch's messages come from, and their copies
+        step += 4 * 3 * f * min(n, batch * reached(recipe.fanout, recipe.depth) if num_rows > FULL_BATCH else n)
     table = 16 * n * recipe.dim if recipe.encoder == "table" else 0.0
-    # The filter holds its input, its result and one power of it, all dense.
-    smooth = 12 * n * f if recipe.encoder == "linear" and n * f <= DENSE_NUMBERS else 0.0
-    return int(BASE + rows + search + edges * 72 + step + table + smooth + 8 * n * recipe.dim)
+    # The filter holds its input, its result and one power of it, all dense; of a mapped table some columns.
+    held = max(n, min(BLOCK_NUMBERS, n * f)) if mapped else n * f
+    smooth = 12 * held if _filters(recipe) and held <= DENSE_NUMBERS else 0.0
+    return int(BASE + rows + search + edges + step + table + smooth + 8 * n * recipe.dim)
+
+
+def estimate_scratch(num_rows: int, num_features: int, recipe: Recipe) -> int:
+    """Bytes of scratch files of a run on mapped features: a table for each step that changes all rows.
+
+    Args:
+        num_rows: Number of samples.
+        num_features: Number of features of a sample.
+        recipe: The choices.
+    """
+    searched = recipe.metric == "cosine" and _searches(recipe, "citation" in recipe.graph)
+    # The filter writes blocks of columns, and then rows of them.
+    tables = (recipe.features != "none") + 2 * _filters(recipe) + (searched and _approximate(num_rows, recipe))
+    return 4 * num_rows * num_features * tables
+
+
+def reached(fanout: int, depth: int) -> int:
+    """Most nodes that a node's messages come from; where all neighbours are taken, those of a guess of ten each."""
+    return sum((fanout if fanout >= 0 else 10) ** layer for layer in range(depth + 1))
+
+
+def _searches(recipe: Recipe, has_edges: bool) -> bool:
+    """Whether neighbours are searched: for p_X, or for an encoder that passes messages along them."""
+    passes = recipe.encoder in ("linear", "gcn", "sage", "gat") or recipe.teacher != "none"
+    return "knn" in recipe.graph or (passes and ("knn" in recipe.message or not has_edges))
+
+
+def _approximate(num_rows: int, recipe: Recipe) -> bool:
+    return num_rows > EXACT_UP_TO and recipe.metric in ("euclidean", "cosine")
+
+
+def _filters(recipe: Recipe) -> bool:
+    return (recipe.encoder == "linear" or recipe.teacher == "smooth") and recipe.hops > 0
 
 
 def available_memory() -> int | None:
@@ -82,27 +143,47 @@ def estimate_memory_of_views(num_pictures: int, recipe: PictureRecipe, *, side: 
     return int(BASE + activations + bank + min(rows * rows, BLOCK) * 4 * 14)
 
 
-def require_memory(samples: Samples, recipe: Choices, *, processes: int = 1) -> int:
-    """Refuses a run that cannot fit, with the number; returns the estimate.
+def require_memory(samples: Samples, recipe: Choices, graph: Graph | None = None, *, processes: int = 1) -> int:
+    """Refuses a run that cannot fit into memory or onto the disk, with the number; returns the estimate of memory.
 
     Args:
         samples: The data.
         recipe: The choices.
+        graph: A similarity graph that is handed over.
         processes: How many processes on this machine share the run; each holds the data.
     """
+    mapped = samples.x is not None and is_mapped(samples.x)
     if isinstance(recipe, PictureRecipe):
         side = recipe.side_for(samples.shape or (1, LARGEST_SIDE, LARGEST_SIDE))
         need = estimate_memory_of_views(len(samples), recipe, side=side)
     else:
         assert isinstance(recipe, Recipe)
         features = 0 if samples.x is None else samples.x.shape[1]
-        edges = None if samples.graph is None else samples.graph.num_edges
-        need = estimate_memory(len(samples), features, recipe, num_edges=edges)
+        recipe = recipe if graph is None else replace(recipe, graph="given")
+        graphs = [part for part in (samples.graph, graph) if part is not None]
+        need = estimate_memory(
+            len(samples), features, recipe, num_edges=sum(part.num_edges for part in graphs) if graphs else None,
+            mapped=mapped, mapped_edges=bool(graphs) and all(is_mapped(part.col) for part in graphs),
+        )  # fmt: skip
+        if mapped:
+            require_scratch(processes * estimate_scratch(len(samples), features, recipe))
     need *= processes
     free = available_memory()
     if free is not None and need > free:
+        smaller = "" if mapped else ", or features that stay in their file (a large .npy, or a numpy.memmap)"
         raise InputError(
             f"the run needs about {need / 1e9:.1f} GB and {free / 1e9:.1f} GB are free: "
-            "take fewer samples, a smaller batch_size or n_neighbors"
+            f"take fewer samples, a smaller batch_size or n_neighbors{smaller}"
         )
     return need
+
+
+def require_scratch(need: int) -> None:
+    """Refuses scratch files that the disk has no room for."""
+    folder = scratch_folder()
+    free = shutil.disk_usage(folder).free
+    if need > free:
+        raise InputError(
+            f"the run writes {need / 1e9:.1f} GB of scratch files and {folder} has {free / 1e9:.1f} GB free: "
+            "free some, set TMPDIR to a folder that has the space, or take features='none'"
+        )

@@ -23,6 +23,7 @@ from graphurl.encoders.base import Encoder, Inputs
 from graphurl.encoders.foreign import Named
 from graphurl.encoders.heads import build_head
 from graphurl.errors import InputError
+from graphurl.functional.mapped import row_blocks
 from graphurl.functional.sparse import take_rows
 
 VERSION = 1
@@ -196,5 +197,6 @@ def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def pieces(inputs: Inputs, first: int, last: int) -> Iterable[Inputs]:
     """Some rows in chunks, dense; row numbers (of a table) are taken as they are."""
-    for start in range(first, last, CHUNK):
-        yield replace(inputs, x=take_rows(inputs.x, torch.arange(start, min(start + CHUNK, last))))
+    size = min(CHUNK, next(row_blocks(inputs.x)).stop)
+    for start in range(first, last, size):
+        yield replace(inputs, x=take_rows(inputs.x, torch.arange(start, min(start + size, last))))

@@ -41,7 +41,7 @@ def embed(
     *,
     method: str | None = None,
     recipe: Choices | None = None,
-    graph: Graph | None = None,
+    graph: Graph | str | None = None,
     encoder: nn.Module | str | None = None,
     add: str | Sequence[str | Builder] = (),
     device: str = "auto",
@@ -60,7 +60,7 @@ def embed(
             `Source`.
         method: Name of a recipe; absent means map for rows and nodes for graphs.
         recipe: A recipe of your own.
-        graph: A similarity graph of your own, in place of the recipe's.
+        graph: Names of similarity graphs, or one of your own in place of the recipe's.
         encoder: Name of an encoder, or any module that maps rows (or pictures) to embeddings.
         add: Terms beside the method's own, for pictures: names, or functions of a `terms.Context`.
         device: auto, cpu, cuda or mps.
@@ -113,7 +113,7 @@ def prepare(
     *,
     method: str | None = None,
     recipe: Choices | None = None,
-    graph: Graph | None = None,
+    graph: Graph | str | None = None,
     encoder: nn.Module | str | None = None,
     add: str | Sequence[str | Builder] = (),
     device: str = "auto",
@@ -124,6 +124,8 @@ def prepare(
     place = choose_device(device)
     if isinstance(encoder, str):
         settings["encoder"], encoder = encoder, None
+    if isinstance(graph, str):
+        settings["graph"], graph = graph, None
     names, builders = additions(add)
     if names:
         settings["add"] = names
@@ -134,9 +136,9 @@ def prepare(
     loaded = load(source, data_root, pictures=isinstance(asked, PictureRecipe), side=side)
     samples = loaded.samples
     chosen = (recipe if recipe is not None else default_recipe(samples, method)).but(**settings)
-    require_memory(samples, chosen, processes=processes_here())
-    began = time.perf_counter()
     given = loaded.graph if graph is None else graph
+    require_memory(samples, chosen, given, processes=processes_here())
+    began = time.perf_counter()
     # What the machine decides is not written into the recipe: a run may be repeated elsewhere.
     run = chosen.but(precision=fastest_precision(place)) if chosen.precision == "auto" else chosen
     parts = assemble(samples, run, graph=given, encoder=encoder, add=builders, device=place)

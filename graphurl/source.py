@@ -149,7 +149,7 @@ class Source:
     def _samples(self, root: str | Path | None, similarity: Graph | None) -> Samples:
         rows = self._rows(root)
         if self.edges is not None:
-            nodes = None if rows is None else rows.ids or tuple(map(str, range(len(rows))))
+            nodes = None if rows is None else rows.ids or range(len(rows))
             edges = graphs.read_edges(self.edges, nodes=nodes, undirected=not self.directed)
             if rows is None:
                 return Samples(name=Path(self.edges).stem, graph=edges, ids=edges.ids)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from graphurl import memory
-from graphurl.data.samples import Samples
+from graphurl.data.samples import Samples, feature_matrix
 from graphurl.errors import InputError
-from graphurl.memory import estimate_memory, require_memory
+from graphurl.graphs.graph import Graph
+from graphurl.memory import estimate_memory, estimate_scratch, require_memory
 from graphurl.recipes.recipe import Recipe
 from graphurl.relations import routes
 
@@ -59,6 +63,43 @@ def test_a_run_that_cannot_fit_is_refused_with_the_number(monkeypatch: pytest.Mo
         require_memory(samples, MAP, processes=3)
     monkeypatch.setattr(memory, "available_memory", lambda: None)
     assert require_memory(samples, MAP) == need
+
+
+def test_pages_of_a_file_need_no_memory_and_what_is_made_of_them_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n, f = 10**6, 5000
+    size = 4 * n * f
+    nodes = Recipe(graph="citation", features="standard", encoder="linear", hops=4)
+    for recipe in (MAP, MAP.but(features="scale"), nodes):
+        assert estimate_memory(n, f, recipe, mapped=True) < 0.25 * size < estimate_memory(n, f, recipe)
+    exact = estimate_memory(n, f, MAP.but(metric="manhattan"), mapped=True)
+    assert exact > 2 * size, "an exact search holds all rows in float64"
+    tables = {
+        0: MAP, 1: MAP.but(metric="cosine"), 3: nodes, 4: nodes.but(graph="knn", metric="cosine"),
+    }  # fmt: skip
+    for count, recipe in tables.items():
+        assert estimate_scratch(n, f, recipe) == count * size, recipe
+    edges = {"num_edges": 10**8, "mapped": True}
+    mlp = MAP.but(graph="citation")
+    assert estimate_memory(n, 1, mlp, **edges, mapped_edges=True) < estimate_memory(n, 1, mlp, **edges) / 4
+
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).random((50, 4), dtype=np.float32))
+    x = feature_matrix(np.load(tmp_path / "x.npy", mmap_mode="r"))
+    require_memory(Samples("few", x), MAP.but(features="l2"))
+    disk = shutil.disk_usage(tmp_path)._replace(free=799)
+    monkeypatch.setattr(memory.shutil, "disk_usage", lambda folder: disk)
+    require_memory(Samples("few", x), MAP)
+    require_memory(Samples("few", x.clone()), MAP.but(features="l2"))
+    with pytest.raises(InputError, match=r"writes 0\.0 GB of scratch .* has 0\.0 GB free: .*TMPDIR") as caught:
+        require_memory(Samples("few", x), MAP.but(features="l2"))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_graph_that_is_handed_over_is_not_searched_for() -> None:
+    samples = Samples(name="few", x=torch.rand(50_000, 4))
+    graph = Graph.from_edges([0], [1], 50_000)
+    assert require_memory(samples, MAP, graph) < require_memory(samples, MAP) - 50_000 * 15 * 24
 
 
 def test_free_memory_is_a_number_that_can_be() -> None:

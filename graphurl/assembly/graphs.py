@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -16,12 +17,16 @@ from graphurl.encoders.base import Encoder, Inputs, as_encoder
 from graphurl.encoders.sgc import normalised_adjacency, smooth_coordinates
 from graphurl.encoders.table import Table
 from graphurl.errors import InputError, unknown
+from graphurl.functional.mapped import BLOCK_NUMBERS
 from graphurl.functional.projection import principal_rows
 from graphurl.functional.randomness import drawn_from
 from graphurl.functional.ranks import current
 from graphurl.functional.sampling import Sampler
 from graphurl.graphs import knn, require_edges
+from graphurl.graphs.algebra import weighted, within_one
 from graphurl.graphs.graph import Graph
+from graphurl.graphs.structure import is_symmetric
+from graphurl.memory import FULL_BATCH, reached
 from graphurl.recipes.recipe import Recipe
 from graphurl.relations.batches import EdgeBatches, FullBatch, balanced_far_weight
 from graphurl.relations.feeds import GraphFeed, IndexFeed, OwnFeed, Portions, RowFeed, SampledFeed
@@ -31,9 +36,7 @@ from graphurl.relations.sources import Dynamic, Static
 from graphurl.relations.teacher import Teacher
 from graphurl.terms.comparison import loss_of, similarity_of
 
-#: Up to this many samples a batch size of 0 means all pairs at once, and a graph is encoded whole.
-FULL_BATCH = 20_000
-#: Nodes embedded at a time from sampled neighbourhoods.
+#: Most nodes embedded at a time from sampled neighbourhoods.
 PORTION = 4096
 GRAPHS = ("knn", "citation")
 
@@ -84,7 +87,11 @@ def prepared(samples: Samples, recipe: Recipe) -> tuple[Preparation | None, Tens
 
 
 def similarity_graph(samples: Samples, x: Tensor | None, recipe: Recipe, graph: Graph | None = None) -> Graph:
-    """p_X: Σ_t α_t p_t over the recipe's graphs, clipped to [0, 1] (GenURL, Eq. 4)."""
+    """p_X: Σ_t α_t p_t over the recipe's graphs, clipped to [0, 1] (GenURL, Eq. 4).
+
+    A graph that is a similarity already keeps its direction: edges with weights (divided by the largest where that is
+    above 1), and edges with neither weights nor lengths. What comes from lengths is symmetrised as the recipe says.
+    """
     parts = [graph] if graph is not None else named_graphs(recipe.graph, samples, x, recipe)
     for part in parts:
         if part.num_nodes != len(samples):
@@ -96,7 +103,8 @@ def similarity_graph(samples: Samples, x: Tensor | None, recipe: Recipe, graph: 
     settings: dict[str, Any] = {"nu": recipe.nu_x, "symmetrise": recipe.symmetrise, "sigma": recipe.sigma}
     settings["mu"] = "nearest" if recipe.mu_x == "auto" else recipe.mu_x
     reach = [g.shortest_paths(max_hops=recipe.max_hops) if recipe.max_hops > 1 else g for g in parts]
-    similar = [g.similarity(**settings) if g.weight is None or recipe.max_hops > 1 else g for g in reach]
+    bare = [g.weight is None and g.length is not None for g in reach]
+    similar = [g.similarity(**settings) if b else within_one(weighted(g)) for g, b in zip(reach, bare, strict=True)]
     combined = similar[0]
     for extra in similar[1:]:
         combined = combined + recipe.alpha * extra
@@ -156,31 +164,35 @@ def build_feed(
     if model.needs == "rows":
         return RowFeed(x), Inputs(x)
     graph = message_graph(samples, x, recipe)
+    if model.reach is not None and len(x) > FULL_BATCH:
+        # The graph is symmetric, so that a row holds what its node gathers from.
+        sampled = SampledFeed(x, Sampler(graph.crow, graph.col), (recipe.fanout,) * model.reach, graph.weight)
+        most = BLOCK_NUMBERS // (x.shape[1] * reached(recipe.fanout, model.reach))
+        return sampled, Portions(sampled, len(x), max(64, min(PORTION, most)), recipe.seed)
     edges = torch.stack([graph.rows, graph.col])
     everything = model.ahead(Inputs(x, edges, graph.weight))
     if everything.ahead:
         return RowFeed(everything.x, ahead=True), everything
-    if model.reach is not None and len(x) > FULL_BATCH:
-        # The graph is symmetric, so that a row holds what its node gathers from.
-        sampled = SampledFeed(x, Sampler(graph.crow, graph.col), (recipe.fanout,) * model.reach, graph.weight)
-        return sampled, Portions(sampled, len(x), PORTION, recipe.seed)
     return GraphFeed(x, edges, graph.weight), everything
 
 
-def message_edges(samples: Samples, x: Tensor, recipe: Recipe) -> tuple[Tensor, Tensor]:
-    """Edges along which messages pass, and their weights."""
+def message_edges(samples: Samples, x: Tensor, recipe: Recipe) -> tuple[Tensor, Tensor | None]:
+    """Edges along which messages pass, and their weights where not all are 1."""
     graph = message_graph(samples, x, recipe)
-    assert graph.weight is not None
     return torch.stack([graph.rows, graph.col]), graph.weight
 
 
 def message_graph(samples: Samples, x: Tensor, recipe: Recipe) -> Graph:
-    """Where messages pass: binary graphs, the second one weighed by α, both directions."""
+    """Where messages pass: edges with their weights (at most 1), the second graph times α, both directions.
+
+    Distances are left aside: a nearest neighbour weighs 1.
+    """
     names = recipe.message if samples.graph is not None else "knn"
     combined: Graph | None = None
     for position, graph in enumerate(named_graphs(names, samples, x, recipe)):
-        binary = Graph(graph.crow, graph.col, None, torch.ones(graph.num_edges)).symmetrise("max")
-        combined = binary if combined is None else combined + (recipe.alpha if position else 1.0) * binary
+        bare = within_one(replace(graph, length=None))
+        passing = bare if is_symmetric(bare) else bare.symmetrise("max")
+        combined = passing if combined is None else combined + (recipe.alpha if position else 1.0) * passing
     assert combined is not None
     return combined
 

@@ -26,7 +26,10 @@ settings, from weakest to strongest:
 sources:
   none             the data set digits, which comes with the program
   --data NAME      a data set (graphurl datasets list), or a file
-  --features FILE  rows of numbers: .npy .npz .csv .tsv .parquet .pt; with --edges FILE a graph with features
+  --features FILE  rows of numbers: .npy .npz .csv .tsv .parquet .pt; with --edges FILE a graph with features;
+                   an .npy of 1 GiB or more stays in its file
+  --edges FILE     source, target and, where there are any, weight: text, .parquet; or .npy of node numbers;
+                   weights above 1 are divided by the largest
   --graph          a data set, or a saved similarity graph to train on (alone, or with rows)
   --images DIR     a folder of pictures: with --method simclr (moco, byol …) learnt from their views,
                    without one a map of their pixels

@@ -23,6 +23,7 @@ from graphurl.data.pictures import read_folder
 from graphurl.data.samples import Samples, feature_matrix
 from graphurl.data.tables import AUTO, frame_samples, read_text
 from graphurl.errors import InputError
+from graphurl.functional.mapped import wants_map
 from graphurl.graphs.io import load as load_graph
 from graphurl.graphs.tables import read_edges
 
@@ -134,9 +135,9 @@ def read_labels(path: str | Path) -> npt.NDArray[np.generic]:
         return np.array(words, dtype=object)
 
 
-def _array(path: Path) -> npt.NDArray[np.generic]:
+def _array(path: Path, *, mapped: bool = False) -> npt.NDArray[np.generic]:
     try:
-        found: object = np.load(path, allow_pickle=False)
+        found: object = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
     except _DAMAGED as error:
         if "pickle" in str(error):  # numpy takes every file that is not its own for a pickle
             raise InputError(f"{path}: holds no plain numeric array: save one with numpy.save") from error
@@ -147,7 +148,9 @@ def _array(path: Path) -> npt.NDArray[np.generic]:
 
 
 def _npy(path: Path) -> Samples:
-    return Samples(name=path.stem, x=feature_matrix(_array(path), str(path)), provenance=_from(path))
+    """Rows of numbers; a large file is not read but mapped."""
+    found = _array(path, mapped=wants_map(path))
+    return Samples(name=path.stem, x=feature_matrix(found, str(path)), provenance=_from(path))
 
 
 def _npz(path: Path) -> Samples:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from graphurl.errors import InputError, unknown
+from graphurl.functional.mapped import by_rows, row_blocks
 from graphurl.functional.sparse import csr_matrix
 
 KINDS = ("none", "l2", "idf", "sqrt-idf", "standard", "scale")
@@ -75,14 +76,15 @@ class Preparation:
         return {"kind": self.kind, "num_features": self.num_features}
 
     def apply(self, x: Tensor) -> Tensor:
-        """Prepares rows; sparse rows stay sparse where nothing is subtracted from them."""
+        """Prepares rows; sparse rows stay sparse where nothing is subtracted from them, mapped ones in a file."""
         if x.shape[1] != self.num_features:
             raise InputError(
                 f"the rows have {x.shape[1]} features and the model was fitted on {self.num_features}: "
                 "hand over the same columns"
             )
-        if self.kind == "none":
-            return x
+        return x if self.kind == "none" else by_rows(x, self._rows)
+
+    def _rows(self, x: Tensor) -> Tensor:
         if self.kind in ("l2", "idf", "sqrt-idf"):
             factor = None if self.kind == "l2" else self.tensors["factor"].to(x.device)
             return _unit_rows(x, factor)
@@ -101,21 +103,21 @@ def like_words(x: Tensor) -> bool:
 def _columns(x: Tensor) -> Tensor:
     """Number of rows in which each column is not zero."""
     if x.layout == torch.strided:
-        return (x != 0).sum(dim=0)
+        return torch.stack([(x[rows] != 0).sum(dim=0) for rows in row_blocks(x)]).sum(dim=0)
     return torch.bincount(x.col_indices()[x.values() != 0], minlength=x.shape[1])
 
 
-def _moments(x: Tensor, chunk: int = 65536) -> tuple[Tensor, Tensor]:
+def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of the columns, in float64, without a second copy of x."""
     if x.layout != torch.strided:
         x = x.to_dense()
     mean = torch.zeros(x.shape[1], dtype=torch.float64, device=x.device)
-    for block in torch.split(x, chunk):
-        mean += block.double().sum(dim=0)
+    for rows in row_blocks(x):
+        mean += x[rows].double().sum(dim=0)
     mean /= len(x)
     square = torch.zeros_like(mean)
-    for block in torch.split(x, chunk):
-        square += ((block.double() - mean) ** 2).sum(dim=0)
+    for rows in row_blocks(x):
+        square += ((x[rows].double() - mean) ** 2).sum(dim=0)
     return mean.float(), (square / len(x)).sqrt().float()
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from graphurl.errors import InputError
+from graphurl.functional.mapped import by_rows, is_mapped, map_of, row_blocks, scratch, shared
 
 if TYPE_CHECKING:
     from graphurl.data.stacks import Images
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
 
 UNKNOWN = -1
 """The label of a sample whose class is not known."""
+# Tables in files that were read through once: nothing here can change them, so once is enough.
+_FOUND_FINITE: weakref.WeakValueDictionary[int, Tensor] = weakref.WeakValueDictionary()
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,20 +141,27 @@ def check_finite(x: Tensor, name: str) -> None:
     Raises:
         InputError: Where a value is not finite.
     """
-    stored = x.values() if x.layout == torch.sparse_csr else x
-    # The sum is finite iff (almost) all is: one cheap pass, without a mask of the size of the data.
-    if bool(torch.isfinite(stored.sum(dtype=torch.float64))):
+    if _FOUND_FINITE.get(id(x)) is x:
         return
-    bad = ~torch.isfinite(stored)
-    count = int(bad.sum())
+    stored = x.values() if x.layout == torch.sparse_csr else x
+    count, first = 0, [0]
+    for rows in row_blocks(stored):
+        # The sum is finite iff (almost) all is: one cheap pass, without a mask of the size of the data.
+        if bool(torch.isfinite(stored[rows].sum(dtype=torch.float64))):
+            continue
+        bad = (~torch.isfinite(stored[rows])).nonzero()
+        if len(bad) and count == 0:
+            first = [rows.start + int(bad[0, 0]), *bad[0, 1:].tolist()]
+        count += len(bad)
     if count == 0:
+        if is_mapped(x):
+            _FOUND_FINITE[id(x)] = x
         return
     if x.layout == torch.sparse_csr:
-        position = int(bad.nonzero()[0])
-        row = int(torch.searchsorted(x.crow_indices(), torch.tensor(position), right=True)) - 1
-        column, value = int(x.col_indices()[position]), float(stored[position])
+        row = int(torch.searchsorted(x.crow_indices(), torch.tensor(first[0]), right=True)) - 1
+        column, value = int(x.col_indices()[first[0]]), float(stored[first[0]])
     else:
-        row, column = (int(index) for index in bad.nonzero()[0])
+        row, column = first
         value = float(x[row, column])
     raise InputError(
         f"{name}: {count} value(s) are NaN or Inf, the first ({value}) at row {row}, column {column} "
@@ -187,14 +199,15 @@ def _all_columns_constant(x: Tensor) -> bool:
             return False
         columns, values = x.col_indices().view(len(counts), -1), x.values().view(len(counts), -1)
         return bool((columns == columns[0]).all()) and bool((values == values[0]).all())
-    return bool((x == x[0]).all())
+    return all(bool((x[rows] == x[0]).all()) for rows in row_blocks(x))
 
 
 def feature_matrix(values: object, name: str = "features") -> Tensor:
     """Turns a numpy array or a dense tensor into an (N, F) float32 tensor.
 
     Args:
-        values: Numeric array; memory is shared where type and layout allow.
+        values: Numeric array; memory is shared where type and layout allow. A mapped one (`numpy.memmap`) stays in its
+            file; of another type or layout it is copied into a scratch file.
         name: What to call it in errors.
 
     Returns:
@@ -208,17 +221,32 @@ def feature_matrix(values: object, name: str = "features") -> Tensor:
         if dense.is_complex():
             raise _wrong_type(name, str(dense.dtype))
         _check_dims(tuple(dense.shape), name)
-        x = dense.to(torch.float32)
+        x = dense if dense.dtype == torch.float32 else by_rows(dense, lambda rows: rows.to(torch.float32))
     else:
         array = np.asarray(values)
         if array.dtype.kind not in "biuf":
             raise _wrong_type(name, str(array.dtype))
         _check_dims(array.shape, name)
         with np.errstate(over="ignore"):  # too large for float32 becomes Inf and is reported below
-            array = np.ascontiguousarray(array, dtype=np.float32)
-        x = torch.from_numpy(array if array.flags.writeable else array.copy())
+            x = _in_memory(array) if map_of(array) is None else _in_file(array)
     check_finite(x, name)
     return x
+
+
+def _in_memory(array: npt.NDArray[Any]) -> Tensor:
+    """The array itself where it is float32, row-major and may be written to, else a copy."""
+    rows = np.ascontiguousarray(array, dtype=np.float32)
+    return torch.from_numpy(rows if rows.flags.writeable else rows.copy())
+
+
+def _in_file(array: npt.NDArray[Any]) -> Tensor:
+    """The mapped array itself where it is float32 and row-major, else a copy of it in a scratch file."""
+    if array.dtype == np.float32 and array.flags.c_contiguous:
+        return shared(array)
+    made = scratch(*array.shape)
+    for rows in row_blocks(array):
+        made[rows] = torch.from_numpy(np.ascontiguousarray(array[rows], dtype=np.float32))
+    return made
 
 
 def _wrong_type(name: str, dtype: str) -> InputError:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 from torch_geometric.nn import GATConv, GCNConv, SAGEConv
+from torch_geometric.utils import softmax
 
 from graphurl.encoders.base import Encoded, Encoder, Inputs, Needs
 from graphurl.errors import InputError
@@ -28,7 +29,6 @@ class GCN(Encoder):
 
     needs: ClassVar[Needs] = "graph"
     layer: ClassVar[type[nn.Module]] = GCNConv
-    weighted: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -71,9 +71,7 @@ class GCN(Encoder):
         return Encoded(inputs.pick(self._convolve(self.layers[-1], x, inputs)), tuple(hidden))
 
     def _convolve(self, layer: nn.Module, x: Tensor, inputs: Inputs) -> Tensor:
-        out: Tensor = (
-            layer(x, inputs.edge_index, inputs.edge_weight) if self.weighted else layer(x, inputs.edge_index)
-        )
+        out: Tensor = layer(x, inputs.edge_index, inputs.edge_weight)
         return out
 
     def config(self) -> Mapping[str, object]:
@@ -82,14 +80,44 @@ class GCN(Encoder):
 
 
 class SAGE(GCN):
-    """GraphSAGE layers with mean aggregation (Hamilton et al. 2017); edge weights are not used."""
+    """GraphSAGE layers with mean aggregation (Hamilton et al. 2017): h' = W h + V Σ_u w_uv h_u / Σ_u w_uv + b."""
 
     layer: ClassVar[type[nn.Module]] = SAGEConv
-    weighted: ClassVar[bool] = False
+
+    def _convolve(self, layer: nn.Module, x: Tensor, inputs: Inputs) -> Tensor:
+        """The layer itself without weights; it takes none, so the weighted mean is formed before it."""
+        assert isinstance(layer, SAGEConv)
+        assert inputs.edge_index is not None
+        if inputs.edge_weight is None:
+            plain: Tensor = layer(x, inputs.edge_index)
+            return plain
+        source, target = inputs.edge_index
+        weight = inputs.edge_weight.float()
+        total = weight.new_zeros(len(x)).index_add(0, target, weight)
+        share = weight / total.clamp_min(torch.finfo(weight.dtype).tiny)[target]
+        mean = torch.zeros_like(x).index_add(0, target, share[:, None].to(x.dtype) * x[source])
+        out: Tensor = layer.lin_l(mean) + layer.lin_r(x)
+        return out
+
+
+class _Attention(GATConv):  # type: ignore[misc]  # PyTorch Geometric has no types
+    """GATConv in which the weight of an edge multiplies its share of the attention; self-loops weigh 1."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(in_channels, out_channels, fill_value=1.0)
+
+    def edge_update(
+        self, alpha_j: Tensor, alpha_i: Tensor, edge_attr: Tensor | None, index: Tensor, ptr: Tensor | None,
+        dim_size: int | None,
+    ) -> Tensor:  # fmt: skip
+        logit = nn.functional.leaky_relu(alpha_j + alpha_i, self.negative_slope)
+        if edge_attr is not None:
+            logit = logit + edge_attr.log()[:, None]
+        share: Tensor = softmax(logit, index, ptr, dim_size)
+        return share
 
 
 class GAT(GCN):
-    """Graph attention layers with one head (Veličković et al. 2018); edge weights are not used."""
+    """Graph attention layers with one head (Veličković et al. 2018): α_uv ∝ w_uv exp(LeakyReLU(a_s·h_u + a_t·h_v))."""
 
-    layer: ClassVar[type[nn.Module]] = GATConv
-    weighted: ClassVar[bool] = False
+    layer: ClassVar[type[nn.Module]] = _Attention

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from graphurl.encoders.base import Encoded, Encoder, Inputs, Needs
 from graphurl.errors import InputError
+from graphurl.functional.mapped import by_columns, is_mapped, row_blocks
 from graphurl.functional.projection import leading_directions
 from graphurl.functional.sparse import csr_matrix
 
@@ -47,9 +48,11 @@ class PropagatedLinear(Encoder):
     def ahead(self, inputs: Inputs) -> Inputs:
         """H x of all rows, which no weight enters: a step then reads the rows of its batch and no edges.
 
-        Rows too many to be held dense are left as they are, and W x is propagated in every step.
+        Of rows in a file H x goes to a scratch file. Rows in memory too many to be held dense a second time are
+        left as they are, and W x is propagated in every step.
         """
-        if inputs.ahead or len(inputs.x) * self.linear.in_features > DENSE_NUMBERS:
+        too_many = len(inputs.x) * self.linear.in_features > DENSE_NUMBERS and not is_mapped(inputs.x)
+        if inputs.ahead or too_many:
             return inputs
         x = inputs.x.to_dense() if inputs.x.layout != torch.strided else inputs.x
         return Inputs(self._filter(x, inputs), ahead=True)
@@ -67,8 +70,8 @@ class PropagatedLinear(Encoder):
         """W = leading right singular vectors of the row-normalised filtered features, spectrum kept."""
         with torch.no_grad():
             x = inputs.x.to_dense() if inputs.x.layout != torch.strided else inputs.x
-            smooth = nn.functional.normalize(x if inputs.ahead else self._filter(x, inputs), dim=1)
-            top = leading_directions(smooth, self.linear.out_features, generator)
+            smooth = x if inputs.ahead else self._filter(x, inputs)
+            top = leading_directions(smooth, self.linear.out_features, generator, nn.functional.normalize)
             self.linear.weight.zero_()
             self.linear.weight[: len(top)] = top.to(self.linear.weight)
 
@@ -92,7 +95,7 @@ class PropagatedLinear(Encoder):
 
 
 def propagate(x: Tensor, s: Tensor, hops: int, residual: float = RESIDUAL) -> Tensor:
-    """The filter: a x + 1/K Σ_{k=1..K} S^k x; rows as they are for K = 0.
+    """The filter: a x + 1/K Σ_{k=1..K} S^k x; rows as they are for K = 0, those of a file some columns at a time.
 
     Args:
         x: Rows.
@@ -100,20 +103,27 @@ def propagate(x: Tensor, s: Tensor, hops: int, residual: float = RESIDUAL) -> Te
         hops: K.
         residual: a.
     """
-    if hops == 0:
-        return x
-    total, power = residual * x, x
-    for _ in range(hops):
-        power = torch.sparse.mm(s, power)
-        total = total + power / hops
-    return total
+
+    def filtered(columns: Tensor) -> Tensor:
+        total, power = residual * columns, columns
+        for _ in range(hops):
+            power = torch.sparse.mm(s, power)
+            total = total + power / hops
+        return total
+
+    return x if hops == 0 else by_columns(x, filtered)
 
 
 def smooth_coordinates(x: Tensor, s: Tensor, hops: int, dim: int, generator: torch.Generator) -> Tensor:
     """Leading principal coordinates of the filtered rows, which are brought to length 1 first: no weight is learnt."""
-    rows = nn.functional.normalize(propagate(x, s, hops), dim=1)
-    rows = rows - rows.mean(0)
-    return rows @ leading_directions(rows, dim, generator).T
+    smooth = propagate(x, s, hops)
+    mean = torch.stack([nn.functional.normalize(smooth[b]).sum(0) for b in row_blocks(smooth)]).sum(0) / len(smooth)
+
+    def centred(rows: Tensor) -> Tensor:
+        return nn.functional.normalize(rows) - mean
+
+    directions = leading_directions(smooth, dim, generator, centred).T
+    return torch.cat([centred(smooth[b]) @ directions for b in row_blocks(smooth)])
 
 
 def normalised_adjacency(edge_index: Tensor, edge_weight: Tensor | None, num_nodes: int) -> Tensor:

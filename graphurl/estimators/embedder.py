@@ -13,6 +13,7 @@ from sklearn.utils.validation import validate_data
 from torch import Tensor
 
 from graphurl.data import as_samples
+from graphurl.data.samples import feature_matrix
 from graphurl.estimators.base import GraphEmbedder, same_kind
 from graphurl.functional.sparse import csr_matrix
 from graphurl.graphs.graph import Graph
@@ -148,7 +149,7 @@ def _tensor(rows: Any) -> Tensor:
     if isinstance(rows, Tensor):
         return rows
     if isinstance(rows, np.ndarray):
-        return torch.from_numpy(np.ascontiguousarray(rows, dtype=np.float32))
+        return feature_matrix(rows)
     csr = rows.tocsr()
     return csr_matrix(
         torch.from_numpy(csr.indptr.astype(np.int64)),

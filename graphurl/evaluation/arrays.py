@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from graphurl.errors import InputError
+from graphurl.functional.mapped import row_blocks
 
 UNKNOWN = -1
 
@@ -32,7 +33,7 @@ def as_rows(z: Any, name: str = "z") -> np.ndarray:
     try:
         rows = np.asarray(z)
         if rows.dtype != np.float64:
-            rows = rows.astype(np.float32 if rows.dtype.kind == "f" else np.float64)
+            rows = rows.astype(np.float32 if rows.dtype.kind == "f" else np.float64, copy=False)
     except (TypeError, ValueError) as error:
         raise InputError(f"{name} is not a matrix of numbers ({error}): give one row per sample") from error
     rows = rows[:, None] if rows.ndim == 1 else rows.reshape(len(rows), -1) if rows.ndim > 2 else rows
@@ -82,7 +83,7 @@ def finite_rows(x: Any) -> np.ndarray:
         A boolean mask, (N,).
     """
     if not hasattr(x, "toarray"):
-        return np.asarray(np.isfinite(x).all(axis=1))
+        return np.concatenate([np.isfinite(x[rows]).all(axis=1) for rows in row_blocks(x)])
     bad = np.repeat(np.arange(x.shape[0]), np.diff(x.indptr))[~np.isfinite(x.data)]
     mask = np.ones(x.shape[0], dtype=bool)
     mask[bad] = False

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from graphurl.functional.distance import rows_in_budget
+from graphurl.functional.mapped import row_blocks
 
 _PROJECTED = 50
 _PROBES = 32
@@ -64,16 +67,27 @@ def _ranked(x: Tensor, y: Tensor, found: Tensor, own: Tensor | None, k: int) -> 
 def _project(x: Tensor, y: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Centres rows and keeps their leading principal directions, found by randomised subspace iteration."""
     mean = y.mean(0)
-    base = y - mean
-    queries = base if x is y else x - mean
+    probe = None
     if y.shape[1] > _PROJECTED:
-        probe = torch.randn(y.shape[1], _PROJECTED, generator=generator).to(base)
+        probe = torch.randn(y.shape[1], _PROJECTED, generator=generator).to(y)
         for _ in range(4):
-            probe = torch.linalg.qr(base.T @ (base @ probe)).Q
-        same = queries is base
-        base = base @ probe
-        queries = base if same else queries @ probe
-    return base.float().cpu().contiguous(), queries.float().cpu().contiguous()
+            spread = (_through(y[b] - mean, probe) for b in row_blocks(y))
+            probe = torch.linalg.qr(functools.reduce(operator.add, spread)).Q
+
+    def coordinates(rows: Tensor) -> Tensor:
+        """Centred rows in float32, a block at a time: no second table of the width of the first is held."""
+        made = torch.empty(len(rows), rows.shape[1] if probe is None else _PROJECTED)
+        for b in row_blocks(rows):
+            made[b] = rows[b] - mean if probe is None else (rows[b] - mean) @ probe
+        return made
+
+    base = coordinates(y)
+    return base, base if x is y else coordinates(x)
+
+
+def _through(rows: Tensor, probe: Tensor) -> Tensor:
+    """XᵀX B of some rows."""
+    return rows.T @ (rows @ probe)
 
 
 def _inverted_file(base: Tensor, seed: int) -> Any:

@@ -13,12 +13,13 @@ from torch import Tensor
 from graphurl.errors import InputError, unknown
 from graphurl.functional.approximate import approximate_knn
 from graphurl.functional.distance import METRICS, Metric, chunked_squared_distances, rows_in_budget, unit_rows
+from graphurl.functional.mapped import by_rows
 from graphurl.functional.sparse import take_rows
 
 METHODS = ("auto", "exact", "faiss")
 
 # Rows from which the exact search on a CPU takes longer than the approximate one is worth.
-_EXACT_UP_TO = 15_000
+EXACT_UP_TO = 15_000
 # Below this multiple of |x|^2 + |y|^2 a squared distance is rounding of the float64 product: it counts as 0.
 _ROUNDING = 1e-13
 
@@ -79,8 +80,8 @@ def knn(
     with torch.no_grad():
         if _wants_faiss(base, metric, method):
             if metric == "cosine":
-                base = unit_rows(base)
-                queries = base if y is None else unit_rows(queries)
+                base = by_rows(base, unit_rows)
+                queries = base if y is None else by_rows(queries, unit_rows)
             return _approximate(queries, base, k, y is None, seed)
         return _exact(queries, base, k, metric, y is None, chunk)
 
@@ -123,7 +124,7 @@ def _wants_faiss(y: Tensor, metric: Metric, method: str) -> bool:
         if importlib.util.find_spec("faiss") is None:
             raise InputError("method 'faiss' needs the package faiss-cpu: install it, or use method='exact'")
         return True
-    if method == "exact" or not possible or y.is_cuda or len(y) <= _EXACT_UP_TO:
+    if method == "exact" or not possible or y.is_cuda or len(y) <= EXACT_UP_TO:
         return False
     if importlib.util.find_spec("faiss") is None:
         logger.warning("faiss is not installed: exact search over %d rows, which is slower", len(y))

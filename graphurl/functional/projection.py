@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import operator
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
+
+from graphurl.functional.mapped import row_blocks
 
 # Directions beyond those wanted, and power iterations, of a range finder: the spectrum of smoothed features decays.
 _OVERSAMPLED, _POWERS = 32, 6
@@ -21,13 +27,22 @@ def principal_rows(x: Tensor, dim: int, scale: float, generator: torch.Generator
     Returns:
         A matrix with `dim` columns.
     """
-    centred = x - x.mean(dim=0, keepdim=True)
-    width = min(dim, *centred.shape)
-    probe = torch.randn(centred.shape[1], min(centred.shape[1], width + 8), generator=generator).to(centred)
-    basis = torch.linalg.qr(centred @ probe).Q
+    mean = x.mean(dim=0, keepdim=True)
+    width = min(dim, *x.shape)
+    probe = torch.randn(x.shape[1], min(x.shape[1], width + 8), generator=generator).to(x)
+
+    def onto(directions: Tensor) -> Tensor:
+        """(X - mean) B."""
+        return torch.cat([(x[b] - mean) @ directions for b in row_blocks(x)])
+
+    def back(coordinates: Tensor) -> Tensor:
+        """(X - mean)ᵀ C."""
+        return functools.reduce(operator.add, ((x[b] - mean).T @ coordinates[b] for b in row_blocks(x)))
+
+    basis = torch.linalg.qr(onto(probe)).Q
     for _ in range(3):
-        basis = torch.linalg.qr(centred @ (centred.T @ basis)).Q
-    u, s, _ = torch.linalg.svd(basis.T @ centred, full_matrices=False)
+        basis = torch.linalg.qr(onto(back(basis))).Q
+    u, s, _ = torch.linalg.svd(back(basis).T, full_matrices=False)
     rows: Tensor = (basis @ u[:, :width]) * s[:width]
     signs = rows.gather(0, rows.abs().argmax(dim=0, keepdim=True)).sign()
     rows = rows * torch.where(signs == 0, torch.ones_like(signs), signs)
@@ -39,7 +54,9 @@ def principal_rows(x: Tensor, dim: int, scale: float, generator: torch.Generator
     return rows
 
 
-def leading_directions(x: Tensor, count: int, generator: torch.Generator) -> Tensor:
+def leading_directions(
+    x: Tensor, count: int, generator: torch.Generator, each: Callable[[Tensor], Tensor] | None = None
+) -> Tensor:
     """The leading right singular vectors of x, not centred, with settled signs (the largest entry is positive).
 
     Exact from the Gram matrix where a quarter of all or more are wanted; else a range finder with power iterations
@@ -49,23 +66,38 @@ def leading_directions(x: Tensor, count: int, generator: torch.Generator) -> Ten
         x: Rows.
         count: Number of vectors; fewer come back where x has fewer columns.
         generator: Source of the range finder's probe.
+        each: What is done to rows first, a block at a time, so that the result need not be held as a whole.
 
     Returns:
         Unit rows, the leading first.
     """
     columns = x.shape[1]
     count = min(count, columns)
+
+    def total(part: Callable[[Tensor], Tensor]) -> Tensor:
+        """Σ over blocks of rows."""
+        return functools.reduce(operator.add, (part(each(x[b]) if each else x[b]) for b in row_blocks(x)))
+
     if 4 * count >= columns:
-        values, vectors = torch.linalg.eigh((x.T @ x).double())
+        values, vectors = torch.linalg.eigh(total(lambda rows: (rows.T @ rows).double()))
         top = vectors[:, values.argsort(descending=True)[:count]].T
     else:
         width = min(columns, count + _OVERSAMPLED)
         basis = torch.linalg.qr(torch.randn(columns, width, generator=generator).to(x)).Q
         for _ in range(_POWERS):
-            basis = torch.linalg.qr(x.T @ (x @ basis)).Q
+            basis = torch.linalg.qr(_turned(total, basis)).Q
         # Ritz vectors: within the found range, the directions of x.
-        values, vectors = torch.linalg.eigh((x @ basis).double().T @ (x @ basis).double())
+        values, vectors = torch.linalg.eigh(total(lambda rows: _gram((rows @ basis).double())))
         top = (basis.double() @ vectors[:, values.argsort(descending=True)[:count]]).T
     signs = top.gather(1, top.abs().argmax(dim=1, keepdim=True)).sign()
     settled: Tensor = (top * signs).to(x.dtype)
     return settled
+
+
+def _gram(rows: Tensor) -> Tensor:
+    return rows.T @ rows
+
+
+def _turned(total: Callable[[Callable[[Tensor], Tensor]], Tensor], basis: Tensor) -> Tensor:
+    """XᵀX B, a sum over blocks of rows."""
+    return total(lambda rows: rows.T @ (rows @ basis))

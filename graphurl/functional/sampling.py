@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from graphurl.errors import InputError
+from graphurl.functional.mapped import row_blocks
 from graphurl.functional.sparse import entries
 
 #: The fanout that takes all neighbours.
@@ -124,7 +125,8 @@ class Sampler:
         self._require_inside(nodes, name)
 
     def _require_inside(self, nodes: Tensor, name: str) -> None:
-        outside = nodes[(nodes < 0) | (nodes >= self.num_nodes)]
+        blocks = (nodes[part] for part in row_blocks(nodes))
+        outside = next((n for n in (b[(b < 0) | (b >= self.num_nodes)] for b in blocks) if len(n)), nodes[:0])
         if len(outside):
             raise InputError(
                 f"{name} has node {int(outside[0])} and the graph has {self.num_nodes} nodes: "

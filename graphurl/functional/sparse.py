@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
+
+#: Entries of a sparse matrix that are looked at at a time where that matrix may lie in a file.
+EDGES_AT_ONCE = 2**20
 
 
 def csr_matrix(crow: Tensor, col: Tensor, value: Tensor, shape: tuple[int, int]) -> Tensor:
@@ -29,6 +33,36 @@ def entries(crow: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
     place = torch.repeat_interleave(torch.arange(len(rows), device=crow.device), counts)
     offset = torch.arange(len(place), device=crow.device) - (counts.cumsum(0) - counts)[place]
     return place, crow[rows][place] + offset
+
+
+def entry_blocks(crow: Tensor, size: int = EDGES_AT_ONCE) -> Iterator[tuple[Tensor, slice]]:
+    """Entries some rows at a time, at most `size` or one row: the row of each, and where they lie in the columns."""
+    start, end = 0, len(crow) - 1
+    while start < end:
+        last = int(torch.searchsorted(crow, crow[start] + size, right=True)) - 1
+        stop = max(last, start + 1)
+        rows = torch.arange(start, stop, device=crow.device).repeat_interleave(crow[start : stop + 1].diff())
+        yield rows, slice(int(crow[start]), int(crow[stop]))
+        start = stop
+
+
+def find_entries(crow: Tensor, col: Tensor, rows: Tensor, cols: Tensor) -> Tensor:
+    """Positions of some entries, -1 where there is none: bisection in each row, whose columns ascend.
+
+    Args:
+        crow: Row starts.
+        col: Columns.
+        rows: Row of each entry that is looked for.
+        cols: Its column.
+    """
+    low, end = crow[rows], crow[rows + 1]
+    high = end
+    while bool((low < high).any()):
+        middle = (low + high) // 2
+        below = (low < high) & (col[middle.clamp_max(max(len(col) - 1, 0))] < cols)
+        low, high = torch.where(below, middle + 1, low), torch.where(below | (low >= high), high, middle)
+    found = low.clamp_max(max(len(col) - 1, 0))
+    return torch.where((low < end) & (col[found] == cols), low, -1) if len(col) else low.new_full(low.shape, -1)
 
 
 def take_rows(x: Tensor, rows: Tensor) -> Tensor:

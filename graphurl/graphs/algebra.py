@@ -68,6 +68,12 @@ def weighted(graph: Graph) -> Graph:
     return replace(graph, weight=torch.ones(graph.num_edges, device=graph.device))
 
 
+def within_one(graph: Graph) -> Graph:
+    """The graph with weights that are similarities: w / max w where a weight is above 1 (counts, strengths)."""
+    largest = float(graph.weight.max()) if graph.weight is not None and graph.num_edges else 0.0
+    return graph if largest <= 1 else scale(graph, 1 / largest)
+
+
 def check_same_nodes(a: Graph, b: Graph) -> None:
     """Refuses two graphs that are not about the same nodes in the same order.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import torch
 from torch import Tensor
 
 from graphurl.errors import InputError
+from graphurl.functional.mapped import map_of, shared
+from graphurl.functional.sparse import entry_blocks
 
 # What to do about a value that is not allowed.
 _FIX = {
@@ -59,7 +62,7 @@ def float_tensor(values: Any) -> Tensor:
 
 
 def as_tensor(values: Any) -> Tensor:
-    """A tensor of any array-like; an array that may not be written to is copied first."""
+    """A tensor of any array-like; one in memory that may not be written to is copied, one in a file stays there."""
     if isinstance(values, Tensor):
         return values.detach()
     array = np.asarray(values)
@@ -69,6 +72,8 @@ def as_tensor(values: Any) -> Tensor:
         array = array.astype(np.int64)
     if not array.size:
         return torch.zeros(array.shape)
+    if map_of(array) is not None:
+        return shared(array)
     return torch.from_numpy(array if array.flags.writeable else array.copy())
 
 
@@ -121,6 +126,35 @@ def check_ends(rows: Tensor, cols: Tensor, n: int, ids: tuple[str, ...] | None =
     )
     source = f" of {ids[row]!r}" if ids is not None and 0 <= row < len(ids) else ""
     raise InputError(f"edge {row} -> {col}{source} ends at a missing node: {known}, {fix}")
+
+
+def check_rows(
+    crow: Tensor, col: Tensor, values: Mapping[str, Tensor | None], ids: tuple[str, ...] | None = None
+) -> None:
+    """Refuses compressed rows that are no graph, some rows at a time: the graph may lie in a file.
+
+    Args:
+        crow: Row starts, not descending.
+        col: Targets.
+        values: Lengths and weights by kind.
+        ids: Name of every node, or None.
+
+    Raises:
+        InputError: Naming the first edge to a missing node, or with a value that is not allowed, or for targets
+            that are not ascending and unique in a row.
+    """
+    for kind, value in values.items():
+        if value is not None and value.shape != col.shape:
+            raise InputError(f"{kind} has shape {tuple(value.shape)} for {len(col)} edges: give one per edge")
+    for rows, edges in entry_blocks(crow):
+        cols = col[edges]
+        check_ends(rows, cols, len(crow) - 1, ids)
+        if bool(((rows.diff() == 0) & (cols.diff() <= 0)).any()):
+            raise InputError(
+                "col is not ascending and unique in every row: build the graph with Graph.from_edges"
+            )
+        for kind, value in values.items():
+            check_values(kind, None if value is None else value[edges], rows, cols, ids)
 
 
 def check_values(

@@ -12,6 +12,7 @@ from torch import Tensor
 from graphurl.errors import InputError
 from graphurl.functional import neighbors
 from graphurl.functional.distance import Metric
+from graphurl.functional.mapped import row_blocks
 from graphurl.graphs.checks import as_tensor, float_tensor, index_tensor
 from graphurl.graphs.graph import Graph
 
@@ -260,7 +261,7 @@ def _check_finite(x: Any) -> None:
         if not bool(stored.isfinite().all()):
             raise InputError("x holds NaN or Inf: drop or fill them before looking for neighbours")
         return
-    bad = ~x.isfinite().reshape(len(x), -1).all(1)
+    bad = torch.cat([~x[b].isfinite().reshape(b.stop - b.start, -1).all(1) for b in row_blocks(x)])
     if bool(bad.any()):
         raise InputError(
             f"x holds NaN or Inf in {int(bad.sum())} rows, first in row {int(bad.nonzero()[0])}: "

@@ -14,9 +14,11 @@ import torch
 from torch import Tensor
 
 from graphurl.errors import InputError
+from graphurl.functional.mapped import row_blocks
+from graphurl.functional.sparse import entry_blocks
 from graphurl.functional.symmetry import coalesce, to_csr
 from graphurl.graphs import algebra, prescribed, reach, structure, summary
-from graphurl.graphs.checks import check_ends, check_ids, check_values, float_tensor, index_tensor
+from graphurl.graphs.checks import check_ends, check_ids, check_rows, check_values, float_tensor, index_tensor
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -57,14 +59,7 @@ class Graph:
         self._settle("ids", None if self.ids is None else tuple(self.ids))
         self._check_rows()
         check_ids(self.ids, self.num_nodes)
-        check_ends(self.rows, self.col, self.num_nodes, self.ids)
-        key = self.rows * self.num_nodes + self.col
-        if bool((key.diff() <= 0).any()):
-            raise InputError(
-                "col is not ascending and unique in every row: build the graph with Graph.from_edges"
-            )
-        check_values("length", self.length, self.rows, self.col, self.ids)
-        check_values("weight", self.weight, self.rows, self.col, self.ids)
+        check_rows(self.crow, self.col, {"length": self.length, "weight": self.weight}, self.ids)
 
     def _settle(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
@@ -155,10 +150,11 @@ class Graph:
     @property
     def num_isolated(self) -> int:
         """Number of nodes without an edge to or from another node."""
-        apart = self.rows != self.col
         touched = torch.zeros(self.num_nodes, dtype=torch.bool, device=self.device)
-        touched[self.rows[apart]] = True
-        touched[self.col[apart]] = True
+        for rows, edges in entry_blocks(self.crow):
+            cols = self.col[edges]
+            touched[rows[rows != cols]] = True
+            touched[cols[rows != cols]] = True
         return int((~touched).sum())
 
     @cached_property
@@ -169,9 +165,10 @@ class Graph:
             values = getattr(self, name)
             digest.update(f"{name}:{'none' if values is None else len(values)};".encode())
             if values is not None:
-                # + 0 turns -0.0 into 0.0, which is the same value with other bytes.
-                array = (values + 0).cpu().contiguous().numpy()
-                digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
+                for part in row_blocks(values):
+                    # + 0 turns -0.0 into 0.0, which is the same value with other bytes.
+                    array = (values[part] + 0).cpu().numpy()
+                    digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
         digest.update(json.dumps(self.ids).encode())
         return digest.hexdigest()
 

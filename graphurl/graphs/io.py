@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,10 +15,12 @@ from safetensors import torch as safetensors_torch
 from torch import Tensor
 
 from graphurl.errors import InputError
+from graphurl.functional.mapped import shared, wants_map
 from graphurl.graphs.graph import Graph
 
 FORMAT = "graphurl.graph"
 FORMAT_VERSION = 1
+_TYPES: dict[str, np.dtype[Any]] = {"I64": np.dtype("<i8"), "F32": np.dtype("<f4"), "U8": np.dtype("u1")}
 SUFFIXES = (".graph", ".safetensors")
 
 
@@ -58,6 +61,8 @@ def save(graph: Graph, path: str | os.PathLike[str]) -> Path:
 def load(path: str | os.PathLike[str]) -> Graph:
     """Reads a graph that `save` wrote, and checks that its content is what was written.
 
+    The edges of a large file (1 GiB) stay there and are mapped read-only: they are read through once for the check.
+
     Args:
         path: The file.
 
@@ -71,10 +76,8 @@ def load(path: str | os.PathLike[str]) -> Graph:
     if not path.is_file():
         raise InputError(f"there is no file {path}: give a graph that was saved with graphs.save")
     try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            _check_header(path, header)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+        header, tensors = (_mapped if wants_map(path) else _read)(path)
+        _check_header(path, header)
         graph = Graph(
             crow=tensors["crow"],
             col=tensors["col"],
@@ -83,13 +86,37 @@ def load(path: str | os.PathLike[str]) -> Graph:
             ids=_ids(tensors.get("ids")),
             provenance=json.loads(header["provenance"]),
         )
-    except (SafetensorError, KeyError, UnicodeDecodeError, json.JSONDecodeError, OSError) as error:
+    except InputError:
+        raise
+    except (SafetensorError, KeyError, ValueError, TypeError, AttributeError, OSError) as error:
         raise InputError(
             f"{path} is no graph file, or it is damaged ({_one_line(error)}): build and save it again"
         ) from error
     if graph.hash != header.get("hash"):
         raise InputError(f"{path} is damaged: its content is not what was saved, build and save it again")
     return graph
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Header and tensors of a file."""
+    with safe_open(path, framework="pt") as file:
+        return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+def _mapped(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """The same of a large file: 8 bytes with the size of a JSON header, that header, then one tensor after another."""
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        layout = json.loads(file.read(min(size, path.stat().st_size)))
+    header = layout.pop("__metadata__", {})
+    tensors = {}
+    for name, entry in layout.items():
+        start, shape = 8 + size + int(entry["data_offsets"][0]), tuple(entry["shape"])
+        kind = _TYPES[entry["dtype"]]
+        none = 0 in shape  # of which there is no map
+        there = np.zeros(shape, kind) if none else np.memmap(path, kind, mode="r", offset=start, shape=shape)
+        tensors[name] = shared(there)
+    return header, tensors
 
 
 def _check_header(path: Path, header: dict[str, str]) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from graphurl.errors import InputError
 from graphurl.functional import symmetry
+from graphurl.functional.sparse import entry_blocks, find_entries
 from graphurl.graphs.checks import as_tensor, index_tensor
 
 if TYPE_CHECKING:
@@ -51,7 +52,14 @@ def transpose(graph: Graph) -> Graph:
 
 def is_symmetric(graph: Graph) -> bool:
     """Whether every edge has its way back, with the same length and weight."""
-    return graph == transpose(graph)
+    for rows, edges in entry_blocks(graph.crow):
+        back = find_entries(graph.crow, graph.col, graph.col[edges], rows)
+        if bool((back < 0).any()):
+            return False
+        values = [value for value in (graph.length, graph.weight) if value is not None]
+        if not all(torch.equal(value[back], value[edges]) for value in values):
+            return False
+    return True
 
 
 def prune(
@@ -102,8 +110,9 @@ def prune(
 
 def without_self_loops(graph: Graph) -> Graph:
     """Drops edges from a node to itself; the same object where there are none."""
-    apart = graph.rows != graph.col
-    return graph if bool(apart.all()) else _keep(graph, apart)
+    if all(bool((rows != graph.col[edges]).all()) for rows, edges in entry_blocks(graph.crow)):
+        return graph
+    return _keep(graph, graph.rows != graph.col)
 
 
 def subgraph(graph: Graph, nodes: Any) -> Graph:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from graphurl.errors import GraphWarning, InputError
+from graphurl.functional.sparse import entry_blocks
 from graphurl.graphs import algebra, structure
 from graphurl.graphs.checks import as_tensor
 
@@ -43,7 +44,7 @@ def summary(graph: Graph, labels: Any = None) -> dict[str, Any]:
         "components": len(sizes),
         "largest_component": float(sizes.max() / graph.num_nodes) if len(sizes) else 0.0,
         "isolated_nodes": graph.num_isolated,
-        "self_loops": int((graph.rows == graph.col).sum()),
+        "self_loops": sum(int((rows == graph.col[edges]).sum()) for rows, edges in entry_blocks(graph.crow)),
         "merged_edges": int(graph.provenance.get("merged_edges", 0)),
         "degree": _spread(degree),
         "length": _range(graph.length),
@@ -70,26 +71,30 @@ def homophily(graph: Graph, labels: Any) -> dict[str, float | None]:
         labels: Class of every node, (N,): whole numbers with -1 for unknown, or text.
     """
     y = _classes(labels, graph)
-    known = (y[graph.rows] != UNKNOWN) & (y[graph.col] != UNKNOWN) & (graph.rows != graph.col)
-    rows, same = graph.rows[known], (y[graph.rows] == y[graph.col])[known].double()
-    if not len(rows):
+    alike = torch.zeros(graph.num_nodes, dtype=torch.float64, device=graph.device)
+    counts = torch.zeros_like(alike)
+    for rows, edges in entry_blocks(graph.crow):
+        cols = graph.col[edges]
+        known = ((y[rows] != UNKNOWN) & (y[cols] != UNKNOWN) & (rows != cols)).double()
+        alike.index_add_(0, rows, known * (y[rows] == y[cols]))
+        counts.index_add_(0, rows, known)
+    if not bool(counts.any()):
         return {"edge_homophily": None, "node_homophily": None}
-    alike = torch.zeros(graph.num_nodes, dtype=torch.float64, device=graph.device).index_add(0, rows, same)
-    counts = torch.bincount(rows, minlength=graph.num_nodes)
     per_node = (alike / counts)[counts > 0]
-    return {"edge_homophily": float(same.mean()), "node_homophily": float(per_node.mean())}
+    return {"edge_homophily": float(alike.sum() / counts.sum()), "node_homophily": float(per_node.mean())}
 
 
 def component_sizes(graph: Graph) -> npt.NDArray[np.int64]:
     """Number of nodes of every (weakly) connected component, (components,)."""
-    from scipy.sparse import csr_array
+    from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    ones = np.ones(graph.num_edges, dtype=np.int8)
-    pattern = (ones, graph.col.cpu().numpy(), graph.crow.cpu().numpy())
-    if not graph.num_nodes:
-        return np.zeros(0, dtype=np.int64)
-    _, component = connected_components(csr_array(pattern, shape=(graph.num_nodes,) * 2), connection="weak")
+    # Components of the first edges become the nodes for the next ones: the graph may lie in a file.
+    component = np.arange(graph.num_nodes)
+    for rows, edges in entry_blocks(graph.crow):
+        ends = component[rows.cpu().numpy()], component[graph.col[edges].cpu().numpy()]
+        pattern = coo_array((np.ones(len(rows)), ends), shape=(graph.num_nodes,) * 2)
+        component = connected_components(pattern, directed=False)[1][component]
     return np.bincount(component)
 
 
@@ -141,7 +146,7 @@ def require_edges(graph: Graph) -> Graph:
     Raises:
         InputError: For a graph without edges, or with none but self-loops.
     """
-    if bool((graph.rows != graph.col).any()):
+    if any(bool((rows != graph.col[edges]).any()) for rows, edges in entry_blocks(graph.crow)):
         return graph
     what = f"has only self-loops ({graph.num_edges})" if graph.num_edges else "has no edges"
     raise InputError(

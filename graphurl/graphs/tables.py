@@ -5,9 +5,13 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
+import numpy as np
+
 from graphurl.errors import InputError
+from graphurl.graphs.constructors import from_edge_index
 from graphurl.graphs.graph import Graph
 
 COLUMNS = ("source", "target", "weight", "length")
@@ -51,10 +55,11 @@ def read_edges(
     Parquet needs the columns source and target, and may have weight and length. Text has one edge per line,
     separated by tabs, commas or blanks (what the first line has, in this order); empty lines and lines that
     start with # are skipped. A header is recognised by the names source and target; without one, the columns
-    are source, target and, if there are three, weight.
+    are source, target and, if there are three, weight. An .npy holds whole numbers, 2 × E or E × 2: nodes count from
+    0 in the order of `nodes`, and the graph has no ids.
 
     Args:
-        path: CSV, TSV, Parquet, or any other text.
+        path: CSV, TSV, Parquet, .npy, or any other text.
         nodes: Ids of all nodes, in order, as in `from_frame`.
         undirected: Add the way back of every edge.
         columns: Names of the columns of a text without header, among source, target, weight and length.
@@ -65,6 +70,8 @@ def read_edges(
     path = Path(path)
     if not path.is_file():
         raise InputError(f"there is no file {path}: give a table of edges (CSV, TSV, Parquet)")
+    if path.suffix == ".npy":
+        return _array(path, None if nodes is None else len(nodes), undirected)
     if path.suffix in _PARQUET:
         read = _parquet(path)
         places = None
@@ -105,6 +112,20 @@ def write_edges(graph: Graph, path: str | Path) -> Path:
             f"{path.name} ends in {path.suffix or 'nothing'!r}: name it *.csv, *.tsv or *.parquet"
         )
     return path
+
+
+def _array(path: Path, num_nodes: int | None, undirected: bool) -> Graph:
+    """Graph of an array of node numbers, which is mapped and not read whole."""
+    try:
+        pairs = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, OSError, SyntaxError, TokenError) as error:
+        raise InputError(f"{path.name} is no array of node numbers: save one with numpy.save") from error
+    if pairs.dtype.kind not in "iu" or pairs.ndim != 2 or 2 not in pairs.shape:
+        raise InputError(
+            f"{path.name} holds {pairs.dtype} of shape {pairs.shape}: edges are whole numbers, (2, E) or (E, 2)"
+        )
+    ends = pairs if pairs.shape[0] == 2 else pairs.T
+    return from_edge_index(ends, num_nodes, undirected=undirected, provenance={"kind": "table", "file": path.name})
 
 
 def _from_columns(

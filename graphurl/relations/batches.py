@@ -8,9 +8,13 @@ import torch
 from torch import Tensor
 
 from graphurl.errors import InputError
-from graphurl.functional.sparse import csr_matrix, entries
+from graphurl.functional.mapped import row_blocks
+from graphurl.functional.sparse import csr_matrix, entries, entry_blocks
 from graphurl.graphs.graph import Graph
 from graphurl.relations.relation import Batch, Feed
+
+#: A draw adds up at most so many edges itself; a divisor of the numbers of a block.
+EVERY = 128
 
 
 class FullBatch:
@@ -27,7 +31,7 @@ class FullBatch:
         self.feed, self.far_weight = feed, far_weight
         self.total = total_weight(graph, far_weight)
         self.nodes = torch.arange(graph.num_nodes, device=graph.col.device)
-        self.p = prescribed(graph)
+        self.p = without_zeros(prescribed(graph))
         self.mutual = is_mutual(self.p)
 
     @property
@@ -67,7 +71,7 @@ class EdgeBatches:
     def __init__(
         self, graph: Graph, feed: Feed, size: int, *, edge_share: float = 0.75, far_weight: float = 1.0
     ) -> None:
-        """Prepares the cumulative edge weights, O(edges) memory."""
+        """Prepares cumulative edge weights, one for every `EVERY` edges: the graph itself may lie in a file."""
         if size < 4:
             raise InputError(f"batch_size is {size}: sampled pairs need a batch of at least 4 nodes")
         if not 0 <= edge_share <= 1:
@@ -75,15 +79,13 @@ class EdgeBatches:
         self.num_nodes = graph.num_nodes
         self.feed, self.far_weight = feed, far_weight
         self.p = prescribed(graph)
-        value = self.p.values()
-        self.mass = float(value.double().sum())
+        self.mass = _edges_and_mass(self.p)[1]
         # Two uniform nodes at least: without them a pair of isolated nodes is never drawn and the estimate biased.
         self.edges = min(int(size * edge_share), size - 2) // 2 if self.mass > 0 else 0
         self.others = size - 2 * self.edges
         self.total = total_weight(graph, far_weight)
-        self._cumulative = value.double().cumsum(0)
-        self._row_of = self.p.crow_indices()
-        self._end_chance = self._chances(value)
+        self._cumulative = _cumulative(self.p.values())
+        self._end_chance = self._chances()
         self._position = torch.full((self.num_nodes,), -1, dtype=torch.int64)
 
     @property
@@ -96,9 +98,8 @@ class EdgeBatches:
         other = torch.randint(self.num_nodes, (self.others,), generator=generator)
         if self.edges:
             mark = torch.rand(self.edges, generator=generator, dtype=torch.float64) * self._cumulative[-1]
-            edge = torch.searchsorted(self._cumulative, mark, right=True)
-            edge = edge.clamp_max(len(self._cumulative) - 1)
-            row = torch.searchsorted(self._row_of, edge, right=True) - 1
+            edge = self._edge_at(mark)
+            row = torch.searchsorted(self.p.crow_indices(), edge, right=True) - 1
             drawn = torch.cat([row, self.p.col_indices()[edge], other])
         else:
             drawn = other
@@ -108,6 +109,17 @@ class EdgeBatches:
         weight = torch.where(p > 0, weight, self.far_weight * weight).float()
         weight.fill_diagonal_(0)
         return Batch(nodes, self.feed(nodes, generator), p=p, weight=weight, total=self.total)
+
+    def _edge_at(self, mark: Tensor) -> Tensor:
+        """The first edge up to which the edges weigh more than each mark."""
+        value = self.p.values()
+        start = (torch.searchsorted(self._cumulative, mark, right=True) - 1).clamp_max(len(self._cumulative) - 2)
+        edge = start[:, None] * EVERY + torch.arange(EVERY)
+        inside = edge < len(value)
+        weight = value[edge.clamp_max(len(value) - 1)].double() * inside
+        running = self._cumulative[start][:, None] + weight.cumsum(1)
+        first = (running <= mark[:, None]).sum(dim=1).clamp_max(EVERY - 1)
+        return edge.gather(1, first[:, None])[:, 0].clamp_max(len(value) - 1)
 
     def block(self, nodes: Tensor) -> Tensor:
         """Dense p of nodes × nodes, from the rows of the batch only."""
@@ -130,32 +142,52 @@ class EdgeBatches:
         same_edge = m * (p + p.T).double() / self.mass if self.mass > 0 else torch.zeros_like(independent)
         return independent + mixed + same_edge
 
-    def _chances(self, value: Tensor) -> Tensor:
+    def _chances(self) -> Tensor:
         """π_u = (row sum + column sum) / S."""
         ends = torch.zeros(self.num_nodes, dtype=torch.float64)
-        ends.index_add_(0, self.p.col_indices(), value.double())
-        running = torch.cat([torch.zeros(1, dtype=torch.float64), self._cumulative])
-        crow = self.p.crow_indices()
-        ends += running[crow[1:]] - running[crow[:-1]]
+        col, value = self.p.col_indices(), self.p.values()
+        for rows, edges in entry_blocks(self.p.crow_indices()):
+            weight = value[edges].double()
+            ends.index_add_(0, col[edges], weight).index_add_(0, rows, weight)
         return ends / max(self.mass, torch.finfo(torch.float64).tiny)
 
 
 def prescribed(graph: Graph) -> Tensor:
-    """p_X as a sparse CSR matrix without self-loops, in (0, 1]: what underflowed to 0 is a far pair like any other."""
-    weight = torch.ones(graph.num_edges) if graph.weight is None else graph.weight.float().clamp(max=1.0)
-    rows = graph.rows
-    keep = (rows != graph.col) & (weight > 0)
-    if not bool(keep.all()):
-        counts = torch.bincount(rows[keep], minlength=graph.num_nodes)
-        crow = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
-        col, weight = graph.col[keep], weight[keep]
-    else:
-        crow, col = graph.crow, graph.col
-    return csr_matrix(crow, col, weight, (graph.num_nodes, graph.num_nodes))
+    """p_X as a sparse CSR matrix without self-loops, in [0, 1]; shares the graph's memory where nothing changes."""
+    graph = graph.without_self_loops()
+    weight = torch.ones(graph.num_edges) if graph.weight is None else graph.weight
+    if len(weight) and float(weight.max()) > 1:
+        weight = weight.clamp(max=1.0)
+    return csr_matrix(graph.crow, graph.col, weight, (graph.num_nodes, graph.num_nodes))
+
+
+def _edges_and_mass(p: Tensor) -> tuple[int, float]:
+    """Number of pairs with p > 0, and Σp."""
+    parts = [p.values()[block] for block in row_blocks(p.values())]
+    return sum(int((part > 0).sum()) for part in parts), sum(float(part.double().sum()) for part in parts)
+
+
+def _cumulative(value: Tensor) -> Tensor:
+    """Σ of the values before every `EVERY`-th one, and of all."""
+    sums = [value.new_zeros(1, dtype=torch.float64)]
+    for block in row_blocks(value):  # their length is a multiple of EVERY
+        part = torch.nn.functional.pad(value[block].double(), (0, -(block.stop - block.start) % EVERY))
+        # By a running sum, as a draw adds them up: no mark falls between the two roundings.
+        sums.append(part.view(-1, EVERY).cumsum(1)[:, -1])
+    return torch.cat(sums).cumsum(0)
+
+
+def without_zeros(p: Tensor) -> Tensor:
+    """The same matrix without entries of 0: what underflowed is a far pair like any other."""
+    kept = p.values() > 0
+    if bool(kept.all()):
+        return p
+    before = torch.cat([kept.new_zeros(1, dtype=torch.int64), kept.cumsum(0)])
+    return csr_matrix(before[p.crow_indices()], p.col_indices()[kept], p.values()[kept], (p.shape[0], p.shape[1]))
 
 
 def is_mutual(p: Tensor) -> bool:
-    """Whether a matrix of `prescribed` is symmetric."""
+    """Whether a sparse matrix is symmetric."""
     crow, col, value = p.crow_indices(), p.col_indices(), p.values()
     row = torch.repeat_interleave(torch.arange(len(crow) - 1, device=crow.device), crow.diff())
     order = torch.argsort(col * (len(crow) - 1) + row)
@@ -168,8 +200,7 @@ def total_weight(graph: Graph, far_weight: float) -> float:
     Losses are divided by it, so it is 1 where no pair weighs anything.
     """
     n = graph.num_nodes
-    p = prescribed(graph).values()
-    edges = int((p > 0).sum())
+    edges, _ = _edges_and_mass(prescribed(graph))
     return edges + far_weight * (float(n) * (n - 1) - edges) or 1.0
 
 
@@ -180,7 +211,6 @@ def balanced_far_weight(graph: Graph, negatives: float) -> float:
     formula says and seldom what a good embedding wants: UMAP's 5 negative samples an edge mean 5 here. A graph
     without any mass has nothing to balance and gets 1.
     """
-    p = prescribed(graph).values()
-    n, edges, mass = graph.num_nodes, int((p > 0).sum()), float(p.double().sum())
+    n, (edges, mass) = graph.num_nodes, _edges_and_mass(prescribed(graph))
     pairs = float(n) * (n - 1) - edges
     return min(1.0, negatives * mass / pairs) if pairs > 0 and mass > 0 else 1.0

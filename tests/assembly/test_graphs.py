@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from graphurl.assembly import assemble
 from graphurl.assembly import graphs as module
+from graphurl.data.samples import Samples
 from graphurl.encoders.base import Inputs
 from graphurl.errors import InputError
+from graphurl.graphs.graph import Graph
+from graphurl.recipes import Recipe
 from graphurl.relations.feeds import GraphFeed, IndexFeed, Portions, RowFeed, SampledFeed
 from tests.test_pipeline import embed, nodes
 
@@ -30,13 +38,17 @@ def test_a_small_graph_is_encoded_whole_and_a_filter_once(encoder: str) -> None:
 def test_a_large_graph_is_sampled(encoder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = embed(nodes(), encoder=encoder, dim=3, epochs=0, batch_size=20, fanout=4, depth=2).recipe
     monkeypatch.setattr(module, "FULL_BATCH", 40)
-    monkeypatch.setattr(module, "PORTION", 16)
+    monkeypatch.setattr(module, "PORTION", 65)
     parts = assemble(nodes(), recipe)
     feed = parts.objective.draw.feed  # type: ignore[attr-defined]
     assert isinstance(feed, SampledFeed)
     assert feed.fanouts == (4, 4)
     assert isinstance(parts.everything, Portions)
-    assert [len(part.seeds) for part in parts.everything if part.seeds is not None] == [16, 16, 16, 2]
+    assert parts.everything.size == 65
+    monkeypatch.setattr(module, "BLOCK_NUMBERS", 100)
+    few = assemble(nodes(100), recipe).everything
+    assert isinstance(few, Portions)
+    assert [len(part.seeds) for part in few if part.seeds is not None] == [64, 36]
 
 
 def test_all_neighbours_train_as_the_whole_graph(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,3 +84,74 @@ def test_filtering_once_trains_as_filtering_in_every_step(monkeypatch: pytest.Mo
 def test_a_fanout_below_all_is_refused() -> None:
     with pytest.raises(InputError, match="fanout is -2: give -1 or more"):
         embed(nodes(), fanout=-2)
+
+
+def weighted(scale: float = 1.0) -> Samples:
+    """A graph whose edges go one way, or two ways with two weights."""
+    x = torch.rand(5, 3, generator=torch.Generator().manual_seed(0))
+    weight = scale * torch.tensor([0.8, 0.2, 0.4, 0.1])
+    return Samples("weighted", x, Graph.from_edges([0, 1, 1, 3], [1, 0, 2, 4], 5, weight=weight))
+
+
+def prescribed(samples: Samples, **settings: Any) -> Tensor:
+    recipe = Recipe(graph="citation", **settings)
+    graph = module.similarity_graph(samples, samples.x, recipe)
+    return torch.sparse_coo_tensor(torch.stack([graph.rows, graph.col]), graph.weight, (5, 5)).to_dense()
+
+
+def test_weights_are_taken_as_they_are_up_to_one_and_divided_by_the_largest_above() -> None:
+    expected = torch.zeros(5, 5)
+    expected[[0, 1, 1, 3], [1, 0, 2, 4]] = torch.tensor([0.8, 0.2, 0.4, 0.1])
+    assert torch.equal(prescribed(weighted()), expected)
+    for scale in (5.0, 1000.0):
+        torch.testing.assert_close(prescribed(weighted(scale)), expected / 0.8)
+    handed = module.similarity_graph(weighted(), None, Recipe(), weighted(5.0).graph)
+    assert handed.weight is not None
+    torch.testing.assert_close(handed.weight, torch.tensor([1.0, 0.25, 0.5, 0.125]))
+
+
+def test_edges_without_values_keep_their_direction_and_lengths_are_symmetrised() -> None:
+    ends = [0, 1, 3], [1, 2, 4]
+    one_way = torch.zeros(5, 5)
+    one_way[ends] = 1
+    samples = replace(weighted(), graph=Graph.from_edges(*ends, 5))
+    assert torch.equal(prescribed(samples), one_way)
+    long = replace(weighted(), graph=Graph.from_edges(*ends, 5, length=[1.0, 2.0, 3.0]))
+    both = prescribed(long)
+    assert torch.equal(both, both.T)
+    assert torch.equal(prescribed(long, symmetrise="none") > 0, one_way > 0)
+
+
+def test_messages_carry_the_weights_both_ways() -> None:
+    samples = weighted(10.0)
+    recipe = Recipe(message="citation+knn", n_neighbors=1, alpha=0.25)
+    assert samples.x is not None
+    edges, weight = module.message_edges(samples, samples.x, recipe)
+    assert weight is not None
+    found = torch.sparse_coo_tensor(edges, weight, (5, 5)).to_dense()
+    expected = torch.zeros(5, 5)
+    for u, v, w in [(0, 1, 1.0), (1, 2, 0.5), (3, 4, 0.125)]:
+        expected[u, v] = expected[v, u] = w
+    distance = torch.cdist(samples.x, samples.x).fill_diagonal_(torch.inf)
+    near = torch.zeros(5, 5)
+    near[torch.arange(5), distance.argmin(1)] = 0.25
+    torch.testing.assert_close(found, expected + torch.maximum(near, near.T))
+    bare = replace(samples, graph=Graph.from_edges([0, 1], [1, 0], 5))
+    assert module.message_edges(bare, samples.x, recipe.but(message="citation"))[1] is None
+
+
+@pytest.mark.parametrize("encoder", ["linear", "gcn", "sage", "gat"])
+@pytest.mark.parametrize("sampled", [False, True])
+def test_every_graph_encoder_reads_the_weights(
+    encoder: str, sampled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if sampled:
+        monkeypatch.setattr(module, "FULL_BATCH", 4)
+    samples = weighted()
+    assert samples.graph is not None
+    flat = replace(samples, graph=replace(samples.graph, weight=torch.ones(4)))
+    settings = {"encoder": encoder, "dim": 2, "message": "citation", "fanout": -1, "epochs": 0}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        one, other = (embed(part, batch_size=4, **settings).z for part in (samples, flat))
+    assert np.abs(one - other).max() > 1e-4

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from graphurl.data.preparation import KINDS, Preparation, like_words
 from graphurl.errors import InputError
+from graphurl.functional import mapped
 
 
 def words(n: int = 9, f: int = 6) -> Tensor:
@@ -82,12 +83,13 @@ def test_new_rows_are_treated_as_the_fitted_ones(kind: str) -> None:
     torch.testing.assert_close(made.apply(x[:1]), made.apply(x)[:1])
 
 
-def test_blocks_of_rows_do_not_matter() -> None:
-    from graphurl.data.preparation import _moments
-
-    x = words() + 1e4
-    for a, b in zip(_moments(x, 2), _moments(x, 100), strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-6, atol=0)
+@pytest.mark.parametrize("kind", ["idf", "standard", "scale"])
+def test_blocks_of_rows_do_not_matter(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = words() + (0 if kind == "idf" else 1e4)
+    whole = Preparation.fit(kind, x).tensors
+    monkeypatch.setattr(mapped, "BLOCK_NUMBERS", 2 * x.shape[1])
+    for name, part in Preparation.fit(kind, x).tensors.items():
+        torch.testing.assert_close(part, whole[name], rtol=1e-6, atol=0)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -61,6 +61,47 @@ def test_sage_takes_the_mean_of_the_neighbours() -> None:
     torch.testing.assert_close(model(Inputs(x, edges)).z, expected)
 
 
+def test_sage_weighs_the_mean_of_the_neighbours() -> None:
+    x, edges, weight = graph()
+    weight = weight.clone()
+    weight[3] = weight[8] = 0  # the edges of nodes 3 and 4
+    model = SAGE(5, 2, depth=1)
+    layer = model.layers[0]
+    mean = torch.zeros_like(x)
+    for node in range(7):
+        near = [(float(w), x[s]) for s, t, w in zip(*edges.tolist(), weight, strict=True) if t == node]
+        total = sum(w for w, _ in near)
+        mean[node] = sum(w * row for w, row in near) / total if total else 0  # type: ignore[assignment]
+    expected = mean @ layer.lin_l.weight.T + layer.lin_l.bias + x @ layer.lin_r.weight.T  # type: ignore[union-attr, operator]
+    torch.testing.assert_close(model(Inputs(x, edges, weight)).z, expected)
+
+
+@pytest.mark.parametrize("weighted", [True, False])
+def test_gat_multiplies_the_attention_by_the_weight(weighted: bool) -> None:
+    x, edges, weight = graph()
+    model = GAT(5, 2, depth=1)
+    layer = model.layers[0]
+    h = x @ layer.lin.weight.T  # type: ignore[union-attr, operator]
+    expected = torch.zeros(7, 2)
+    for node in range(7):
+        near = [(s, float(w)) for s, t, w in zip(*edges.tolist(), weight, strict=True) if t == node] + [(node, 1.0)]
+        logit = [h[s] @ layer.att_src[0, 0] + h[node] @ layer.att_dst[0, 0] for s, _ in near]  # type: ignore[index]
+        share = torch.stack([torch.nn.functional.leaky_relu(value, 0.2).exp() for value in logit])
+        if weighted:
+            share = share * torch.tensor([w for _, w in near])
+        expected[node] = (share / share.sum()) @ torch.stack([h[s] for s, _ in near]) + layer.bias  # type: ignore[operator]
+    torch.testing.assert_close(model(Inputs(x, edges, weight if weighted else None)).z, expected)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_weights_of_one_are_no_weights(kind: type[GCN]) -> None:
+    x, edges, weight = graph()
+    model = kind(5, 2, hidden=8, depth=2)
+    plain, ones = (model(Inputs(x, edges, w)).z for w in (None, torch.ones_like(weight)))
+    torch.testing.assert_close(ones, plain)
+    assert not torch.allclose(model(Inputs(x, edges, weight)).z, plain, atol=1e-3)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("depth", [1, 2, 3])
 def test_shapes_and_number_of_hidden_layers(kind: type[GCN], depth: int) -> None:

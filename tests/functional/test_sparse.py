@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from graphurl.functional.sparse import csr_matrix, entries, take_rows
+from graphurl.functional.sparse import csr_matrix, entries, entry_blocks, find_entries, take_rows
 
 
 def matrix(n: int = 8, m: int = 5, seed: int = 0, density: float = 0.4) -> Tensor:
@@ -64,3 +64,25 @@ def test_inputs_and_global_randomness_are_untouched(rng_untouched: None) -> None
     x = matrix().to_sparse_csr()
     take_rows(x, torch.tensor([0, 1])).fill_(7)
     assert torch.equal(x.to_dense(), matrix())
+
+
+@given(seed=st.integers(0, 40), density=st.sampled_from([0.0, 0.1, 0.5, 1.0]), size=st.integers(1, 50))
+def test_blocks_of_entries_cover_a_matrix(seed: int, density: float, size: int) -> None:
+    x = matrix(seed=seed, density=density)
+    csr = x.to_sparse_csr()
+    blocks = list(entry_blocks(csr.crow_indices(), size))
+    rows = torch.cat([part for part, _ in blocks])
+    places = torch.cat([torch.arange(edges.start, edges.stop) for _, edges in blocks])
+    assert torch.equal(torch.stack([rows, csr.col_indices()[places]]), x.nonzero().T)
+    assert torch.equal(places, torch.arange(len(csr.values())))
+    assert all(len(part) <= size or len(torch.unique(part)) == 1 for part, _ in blocks)
+
+
+@given(seed=st.integers(0, 40), density=st.sampled_from([0.0, 0.1, 0.5, 1.0]))
+def test_entries_are_found_and_missing_ones_are_not(seed: int, density: float) -> None:
+    x = matrix(seed=seed, density=density)
+    csr = x.to_sparse_csr()
+    rows, cols = torch.ones_like(x).nonzero().T
+    found = find_entries(csr.crow_indices(), csr.col_indices(), rows, cols)
+    assert torch.equal(found >= 0, x.flatten() > 0)
+    assert torch.equal(csr.values()[found[found >= 0]], x[x > 0])

@@ -11,6 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from safetensors.torch import save_file
 
 from graphurl.errors import InputError
+from graphurl.functional import mapped
+from graphurl.functional.mapped import is_mapped
 from graphurl.graphs import Graph, load, save
 from tests.graphs.dense import graphs
 
@@ -29,12 +31,28 @@ def test_round_trip(tmp_path: Path, graph: Graph) -> None:
         assert (getattr(again, kind) is None) == (getattr(graph, kind) is None)
 
 
+@pytest.fixture(params=[0, 2**30], autouse=True, ids=["mapped", "read"])
+def by_both_routes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mapped, "MAPPED_FROM", request.param)
+
+
 @pytest.mark.parametrize("name", ["g.graph", "g.safetensors"])
 def test_names_and_provenance_survive(tmp_path: Path, name: str) -> None:
     again = load(save(GRAPH, tmp_path / name))
     assert again.ids == GRAPH.ids
     assert again.provenance == GRAPH.provenance
     assert list(tmp_path.iterdir()) == [tmp_path / name]
+
+
+def test_edges_of_a_large_file_stay_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = save(GRAPH, tmp_path / "g.graph")
+    for size, there in ((0, True), (2**30, False)):
+        monkeypatch.setattr(mapped, "MAPPED_FROM", size)
+        graph = load(path)
+        assert graph == GRAPH
+        assert graph.ids == GRAPH.ids
+        kept = (graph.crow, graph.col, graph.length, graph.weight)
+        assert [is_mapped(part) for part in kept if part is not None] == [there] * 4
 
 
 def test_another_process_reads_the_same(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -112,6 +113,37 @@ def test_foreign_and_missing_files_are_refused(tmp_path: Path) -> None:
         read_edges(tmp_path / "x.csv")
     with pytest.raises(InputError, match=r"^columns are \['source', 'to'\]: name source and target"):
         read_edges(written(tmp_path, "a,b\n"), columns=["source", "to"])
+
+
+@pytest.mark.parametrize("dtype", ["<i8", "<i4", ">u4", "u1"])
+def test_arrays_of_node_numbers(tmp_path: Path, dtype: str) -> None:
+    ends = np.array([[0, 1, 4], [3, 1, 0]])
+    for array in (ends, ends.T, np.asfortranarray(ends)):
+        np.save(tmp_path / "e.npy", array.astype(dtype))
+        graph = read_edges(tmp_path / "e.npy")
+        assert graph == Graph.from_edges(*ends, 5)
+        assert graph.ids is None
+    assert read_edges(tmp_path / "e.npy", nodes=range(9), undirected=True) == Graph.from_edges(
+        [0, 1, 4, 3, 0], [3, 1, 0, 0, 4], 9
+    )
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros((2, 3)), r"^e.npy holds float64 of shape \(2, 3\): edges are whole numbers, \(2, E\) or \(E, 2\)"),
+        (np.zeros((3, 3), int), r"^e.npy holds int64 of shape \(3, 3\)"),
+        (np.zeros(4, int), r"^e.npy holds int64 of shape \(4,\)"),
+        (np.array([[0], [7]]), "^edge 0 -> 7 ends at a missing node: nodes are 0 to 4"),
+        (np.array([[-1], [1]]), "^edge -1 -> 1 ends at a missing node"),
+        (np.array([[None], [1]]), "^e.npy is no array of node numbers: save one with numpy.save"),
+    ],
+)
+def test_arrays_that_are_no_edges_are_refused(tmp_path: Path, array: np.ndarray, message: str) -> None:
+    np.save(tmp_path / "e.npy", array)
+    with pytest.raises(InputError, match=message) as caught:
+        read_edges(tmp_path / "e.npy", nodes=range(5))
+    assert "\n" not in str(caught.value)
 
 
 def test_frames_are_read_and_left_alone() -> None:

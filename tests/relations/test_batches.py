@@ -11,6 +11,7 @@ from torch import Tensor
 
 from graphurl.encoders.base import Inputs
 from graphurl.errors import InputError
+from graphurl.functional import mapped
 from graphurl.graphs.graph import Graph
 from graphurl.losses import BCE, GKL, MSE, PairLoss
 from graphurl.relations import EdgeBatches, FullBatch, IndexFeed, Relation, balanced_far_weight, evaluate
@@ -159,6 +160,24 @@ def test_edges_come_in_proportion_to_p_and_never_with_p_zero() -> None:
     chance = torch.tensor([0.4, 0.1, 0.9, 0.6, 0.0, 0.0])
     expected = 1 - (1 - chance) * (5 / 6) ** 2
     assert bool(((counts / draws - expected).abs() < 0.05).all())
+
+
+@pytest.mark.parametrize("edges", [1, 127, 128, 129, 1000])
+def test_a_mark_finds_the_edge_up_to_which_all_weigh_more(edges: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cumulative weights are kept for every 128th edge only, and read in blocks."""
+    monkeypatch.setattr(mapped, "BLOCK_NUMBERS", 256)
+    weight = torch.rand(edges, generator=torch.Generator().manual_seed(edges)) * (torch.arange(edges) % 7 != 3)
+    weight[0] = 0.5
+    graph = Graph(torch.tensor([0] + [edges] * (edges + 1)), torch.arange(1, edges + 1), weight=weight)
+    batches = EdgeBatches(graph, IndexFeed(), 8)
+    cumulative = weight.double().cumsum(0)
+    marks = torch.rand(500, generator=torch.Generator().manual_seed(1), dtype=torch.float64) * cumulative[-1]
+    last = batches._cumulative[-1].nextafter(torch.tensor(0.0, dtype=torch.float64))
+    marks = torch.cat([marks, torch.zeros(1, dtype=torch.float64), last[None]])
+    found = batches._edge_at(marks)
+    assert bool((weight[found] > 0).all())
+    assert torch.equal(found[:-1], torch.searchsorted(cumulative, marks[:-1], right=True))
+    assert int(found[-1]) == int(weight.nonzero()[-1])
 
 
 def test_weights_above_one_and_self_loops_are_no_pairs_of_their_own() -> None:
