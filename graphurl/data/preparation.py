@@ -9,11 +9,17 @@ from torch import Tensor
 
 from graphurl.errors import InputError, unknown
 from graphurl.functional.mapped import by_rows, row_blocks
+from graphurl.functional.projection import leading_directions
 from graphurl.functional.sparse import csr_matrix
 
-KINDS = ("none", "l2", "idf", "sqrt-idf", "standard", "scale")
+KINDS = ("none", "l2", "idf", "sqrt-idf", "standard", "scale", "pca-50", "pca-100")
 # What each kind learns from the rows.
-LEARNT = {"idf": {"factor"}, "sqrt-idf": {"factor"}, "standard": {"offset", "factor"}, "scale": {"offset", "factor"}}
+LEARNT = {
+    "idf": {"factor"}, "sqrt-idf": {"factor"}, "standard": {"offset", "factor"}, "scale": {"offset", "factor"},
+    "pca-50": {"offset", "directions"}, "pca-100": {"offset", "directions"},
+}  # fmt: skip
+#: Kinds that keep the leading principal coordinates, and how many.
+PRINCIPAL = {"pca-50": 50, "pca-100": 100}
 
 
 @dataclass(frozen=True)
@@ -23,9 +29,10 @@ class Preparation:
     Attributes:
         kind: none; l2 (unit rows); idf (words weighed by log(N / document frequency), then unit rows); sqrt-idf (by
             its root: rare words count more, but less so); standard (columns of mean 0 and deviation 1, constant
-            columns to 0); scale (centred, one factor for all).
+            columns to 0); scale (centred, one factor for all); pca-50 and pca-100 (so many leading principal
+            coordinates, one factor for all: for neighbours of rows with many columns).
         num_features: Columns that a row must have.
-        tensors: What was learnt: offset and factor.
+        tensors: What was learnt: offset, and factor or directions.
     """
 
     kind: str
@@ -69,6 +76,13 @@ class Preparation:
                 deviation = (deviation**2).mean().sqrt().expand_as(deviation)
             inverse = 1 / deviation.clamp_min(1e-12)
             learnt["factor"] = torch.where(deviation > 0, inverse, torch.zeros_like(deviation))
+        elif kind in PRINCIPAL:
+            mean, deviation = _moments(x)
+            scale = (deviation**2).mean().sqrt().clamp_min(1e-12)
+            dense = x.to_dense() if x.layout != torch.strided else x
+            settled = torch.Generator().manual_seed(0)
+            directions = leading_directions(dense, PRINCIPAL[kind], settled, lambda rows: rows - mean)
+            learnt |= {"offset": mean, "directions": directions.T / scale}
         return cls(kind, x.shape[1], {key: value.contiguous().clone() for key, value in learnt.items()})
 
     def config(self) -> dict[str, object]:
@@ -82,6 +96,10 @@ class Preparation:
                 f"the rows have {x.shape[1]} features and the model was fitted on {self.num_features}: "
                 "hand over the same columns"
             )
+        if self.kind in PRINCIPAL:  # few columns come out, so that even those of a mapped table are held
+            x = x.to_dense() if x.layout != torch.strided else x
+            offset, directions = self.tensors["offset"].to(x), self.tensors["directions"].to(x)
+            return torch.cat([(x[rows] - offset) @ directions for rows in row_blocks(x)])
         return x if self.kind == "none" else by_rows(x, self._rows)
 
     def _rows(self, x: Tensor) -> Tensor:

@@ -220,6 +220,7 @@ class Graph:
         normalised: bool = True,
         target: float | None = None,
         perplexity: float | None = None,
+        conditional: bool = False,
     ) -> Graph:
         """Prescribed similarity p_X in [0, 1] without self-loops, see `prescribed.similarity`."""
         return prescribed.similarity(
@@ -231,6 +232,7 @@ class Graph:
             normalised=normalised,
             target=target,
             perplexity=perplexity,
+            conditional=conditional,
         )
 
     def symmetrise(self, mode: str = "max") -> Graph:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from graphurl.errors import InputError, unknown
 from graphurl.functional.calibration import log2k_sigma_csr, nearest_distance_csr, perplexity_sigma_csr
+from graphurl.functional.symmetry import row_normalise
 from graphurl.graphs import structure
 from graphurl.similarity import Similarity
 
@@ -31,6 +32,7 @@ def similarity(
     normalised: bool = True,
     target: float | None = None,
     perplexity: float | None = None,
+    conditional: bool = False,
 ) -> Graph:
     r"""Prescribed similarity p_X of a graph, its edges' lengths turned into weights in [0, 1].
 
@@ -50,6 +52,8 @@ def similarity(
         normalised: Divide by κ(0, ν), so that distance μ_i has similarity 1.
         target: Total similarity of a node's neighbours that fixes σ_i, instead of log2 of their number.
         perplexity: Fix σ_i by the perplexity of the node's neighbours (SNE) instead.
+        conditional: Divide each row by its sum before it is symmetrised (SNE's p_{j|i}): every node has the same say,
+            however close its neighbours are.
 
     Returns:
         A graph without self-loops and lengths, weights in [0, 1].
@@ -58,6 +62,7 @@ def similarity(
         InputError: For an unknown or impossible setting.
     """
     settings = _settings(nu, sigma, mu, symmetrise, normalised, target, perplexity)
+    settings |= {"conditional": True} if conditional else {}
     graph = structure.without_self_loops(graph)
     directed = graph.length is not None
     p = torch.ones(graph.num_edges, device=graph.device) if graph.weight is None else graph.weight
@@ -68,6 +73,8 @@ def similarity(
             nu, _on_edges(width, graph.rows), _on_edges(offset, graph.rows), normalised=normalised
         )
         p = p * kernel.log(graph.length.square()).exp()
+        if conditional:
+            p = row_normalise(graph.crow, p)
     result = replace(graph, length=None, weight=p.clamp(0, 1))
     if directed or not structure.is_symmetric(result):
         result = structure.symmetrise(result, symmetrise)

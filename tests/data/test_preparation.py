@@ -138,3 +138,28 @@ def test_its_root_weighs_rare_words_less() -> None:
     torch.testing.assert_close(root.tensors["factor"], whole.tensors["factor"].sqrt())
     row = x[0] * root.tensors["factor"]
     torch.testing.assert_close(root.apply(x)[0], row / row.norm())
+
+
+def test_principal_coordinates_keep_what_varies_most() -> None:
+    generator = torch.Generator().manual_seed(0)
+    scales = torch.linspace(3, 0.1, 60)
+    x = torch.randn(400, 60, generator=generator) * scales + 5
+    preparation = Preparation.fit("pca-50", x)
+    made = preparation.apply(x)
+    centred = (x - x.mean(0)).double()
+    u, s, _ = torch.linalg.svd(centred, full_matrices=False)
+    factor = centred.square().mean().sqrt()
+    assert made.shape == (400, 50)
+    expected = (u[:, :50] * s[:50]).abs() / factor
+    torch.testing.assert_close(made.double().abs()[:, :40], expected[:, :40], rtol=1e-2, atol=1e-2)
+    again = Preparation(**preparation.config(), tensors=preparation.tensors).apply(x[:3])
+    torch.testing.assert_close(again, made[:3], rtol=1e-4, atol=1e-4)
+
+
+def test_few_columns_are_turned_and_all_kept() -> None:
+    x = torch.randn(30, 4, generator=torch.Generator().manual_seed(0))
+    made = Preparation.fit("pca-100", x).apply(x)
+    assert made.shape == (30, 4)
+    gap = torch.cdist(made, made) / torch.cdist(x, x).clamp_min(1e-6)
+    off = ~torch.eye(30, dtype=torch.bool)
+    assert float(gap[off].std() / gap[off].mean()) < 1e-3

@@ -179,3 +179,14 @@ def test_the_settings_are_kept(neighbours: Graph) -> None:
     assert made["op"] == "similarity"
     assert (made["nu"], made["sigma"], made["perplexity"]) == ("inf", "auto", 3.0)
     assert made["of"] == [neighbours.provenance]
+
+
+def test_conditional_rows_have_unit_sum_before_they_are_made_symmetric(neighbours: Graph) -> None:
+    settings = {"sigma": "local", "mu": 0.0, "perplexity": 3.0}
+    plain = matrix_of(neighbours.similarity(**settings, symmetrise="none"), "weight")
+    conditional = neighbours.similarity(**settings, symmetrise="none", conditional=True)
+    found = matrix_of(conditional, "weight")
+    np.testing.assert_allclose(found, plain / plain.sum(axis=1, keepdims=True), rtol=1e-5, atol=1e-7)
+    joint = matrix_of(neighbours.similarity(**settings, symmetrise="mean", conditional=True), "weight")
+    np.testing.assert_allclose(joint, (found + found.T) / 2, rtol=1e-5, atol=1e-7)
+    assert conditional.provenance["conditional"] is True
