@@ -32,12 +32,15 @@ from graphurl.relations.batches import EdgeBatches, FullBatch, balanced_far_weig
 from graphurl.relations.feeds import GraphFeed, IndexFeed, OwnFeed, Portions, RowFeed, SampledFeed
 from graphurl.relations.objective import Objective, Term
 from graphurl.relations.relation import Draw, Feed, Source
+from graphurl.relations.routes import is_radial
 from graphurl.relations.sources import Dynamic, Static
 from graphurl.relations.teacher import Teacher
 from graphurl.terms.comparison import loss_of, similarity_of
 
 #: Most nodes embedded at a time from sampled neighbourhoods.
 PORTION = 4096
+#: Share of the neighbours that a perplexity found from their number counts as effective.
+PERPLEXITY = 0.87
 GRAPHS = ("knn", "citation")
 
 
@@ -102,6 +105,9 @@ def similarity_graph(samples: Samples, x: Tensor | None, recipe: Recipe, graph: 
             require_edges(part)
     settings: dict[str, Any] = {"nu": recipe.nu_x, "symmetrise": recipe.symmetrise, "sigma": recipe.sigma}
     settings["mu"] = "nearest" if recipe.mu_x == "auto" else recipe.mu_x
+    if recipe.perplexity != 0:
+        wanted = PERPLEXITY * recipe.n_neighbors if recipe.perplexity == "auto" else float(recipe.perplexity)
+        settings |= {"sigma": "local", "mu": 0.0, "perplexity": max(1.0, wanted), "conditional": True}
     reach = [g.shortest_paths(max_hops=recipe.max_hops) if recipe.max_hops > 1 else g for g in parts]
     bare = [g.weight is None and g.length is not None for g in reach]
     similar = [g.similarity(**settings) if b else within_one(weighted(g)) for g, b in zip(reach, bare, strict=True)]
@@ -200,7 +206,7 @@ def message_graph(samples: Samples, x: Tensor, recipe: Recipe) -> Graph:
 def build_draw(graph: Graph, feed: Feed, recipe: Recipe) -> Draw:
     """All pairs at once where asked for and possible, else sampled edges and far pairs."""
     far = far_weight(graph, recipe)
-    if recipe.batch_size == 0 and graph.num_nodes > FULL_BATCH:
+    if recipe.batch_size == 0 and graph.num_nodes > FULL_BATCH and not on_grid(recipe):
         raise InputError(
             f"batch_size is 0 and there are {graph.num_nodes} samples: "
             f"all pairs at once are offered up to {FULL_BATCH}, give a batch size such as 2048"
@@ -208,6 +214,12 @@ def build_draw(graph: Graph, feed: Feed, recipe: Recipe) -> Draw:
     if recipe.batch_size == 0 or graph.num_nodes <= recipe.batch_size:
         return FullBatch(graph, feed, far_weight=far)
     return EdgeBatches(graph, feed, recipe.batch_size, edge_share=recipe.edge_share, far_weight=far)
+
+
+def on_grid(recipe: Recipe) -> bool:
+    """Whether all pairs are added up at once whatever their number: free coordinates, and a loss of radial sums."""
+    loss = loss_of(recipe)
+    return recipe.encoder == "table" and is_radial(loss, similarity_of(recipe, loss), recipe.dim)
 
 
 def far_weight(graph: Graph, recipe: Recipe) -> float:

@@ -72,7 +72,11 @@ def similarity(
         kernel = Similarity(
             nu, _on_edges(width, graph.rows), _on_edges(offset, graph.rows), normalised=normalised
         )
-        p = p * kernel.log(graph.length.square()).exp()
+        log_kernel = kernel.log(graph.length.square())
+        if conditional:  # a factor of a row cancels, so none of its entries need underflow
+            highest = torch.segment_reduce(log_kernel, "max", offsets=graph.crow, axis=0, initial=-math.inf)
+            log_kernel = log_kernel - highest[graph.rows]
+        p = p * log_kernel.exp()
         if conditional:
             p = row_normalise(graph.crow, p)
     result = replace(graph, length=None, weight=p.clamp(0, 1))

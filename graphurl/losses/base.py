@@ -29,10 +29,13 @@ class Loss(ABC):
 
     #: The loss is a plain sum over pairs, so that weighted samples estimate it without bias.
     additive: ClassVar[bool] = True
-    #: The loss is known from sums over the entries of p and sums over all pairs (`of_sums`).
-    summable: ClassVar[bool] = False
     #: Whether it stays finite, and its slope too, where q of a far pair reaches 1.
     finite_at_one: ClassVar[bool] = True
+
+    @property
+    def summable(self) -> bool:
+        """Whether it is known from sums over the entries of p and sums over all pairs (`of_sums`)."""
+        return False
 
     @abstractmethod
     def partial(self, p: Tensor, log_q: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -89,7 +92,10 @@ class Loss(ABC):
 class PairLoss(Loss):
     """A loss that is a sum of one function over all pairs."""
 
-    summable: ClassVar[bool] = True
+    @property
+    def summable(self) -> bool:
+        """It is."""
+        return True
 
     @abstractmethod
     def pairwise(self, p: Tensor, log_q: Tensor) -> Tensor:

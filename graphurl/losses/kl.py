@@ -37,7 +37,6 @@ class KL(Loss):
     """
 
     additive: ClassVar[bool] = False
-    summable: ClassVar[bool] = True
     over: str = "all"
     push: float = 1.0
     early_push: float = 1.0
@@ -52,6 +51,11 @@ class KL(Loss):
                 raise InputError(f"{name} is {getattr(self, name)}: the weight of the normaliser is a number above 0")
         if not 0 <= self.early <= 1:
             raise InputError(f"early is {self.early}: give the share of the training that early_push holds, 0 to 1")
+
+    @property
+    def summable(self) -> bool:
+        """With one normaliser for all pairs; those of rows need the rows."""
+        return self.over == "all"
 
     def at(self, progress: float) -> Self:
         """With `early_push` in the first part."""

@@ -20,7 +20,8 @@ class Recipe(Choices):
         graph: Similarity graphs, joined by +: knn, citation, citation+knn, or given (handed over).
         message: Graphs along which a graph encoder passes messages, in the same notation.
         features: none, l2 (unit rows), idf (inverse document frequency, then unit rows), sqrt-idf (its root),
-            standard (columns of mean 0 and deviation 1) or scale (one factor for the whole table).
+            standard (columns of mean 0 and deviation 1), scale (one factor for the whole table), pca-50 or pca-100
+            (leading principal coordinates).
         n_neighbors: Neighbours in the kNN graph.
         metric: Distance between feature rows: euclidean, cosine or manhattan.
         alpha: Weight of the second graph.
@@ -28,6 +29,8 @@ class Recipe(Choices):
         nu_x: ν of the prescribed similarity.
         sigma: σ_X, or auto for the calibration to log2 k.
         mu_x: auto (nearest neighbour) or a number.
+        perplexity: Effective number of neighbours that fixes each row's own σ_X, rows then brought to unit sum (SNE);
+            auto is 0.87 of n_neighbors, 0 leaves it to sigma.
         symmetrise: tconorm, max, mean or none.
         hops: Propagation steps of the linear encoder.
         fanout: Neighbours that a node takes in each layer where the graph is too large to be encoded whole; -1 for all.
@@ -52,6 +55,7 @@ class Recipe(Choices):
     nu_x: float = math.inf
     sigma: Auto = "auto"
     mu_x: Auto = "auto"
+    perplexity: Auto = 0.0
     symmetrise: str = "tconorm"
     hops: int = 4
     fanout: int = 10

@@ -29,7 +29,7 @@ STREAMED_FROM = 2**16
 #: An entry of p, gathered and scattered one by one, costs as much as this many pairs in tiles.
 ENTRY_COST = 64
 #: From this many rows on, sums over all pairs in up to three dimensions are taken on a grid.
-FIELD_FROM = 4096
+FIELD_FROM = 1024
 #: Width of a cell, as a share of the distance at which the kernel has fallen to half.
 FIELD_SPACING = 0.5
 #: Degree of the splines that points are spread by: coarse, since forces of single pairs average out over thousands.
@@ -81,27 +81,32 @@ def _combined(loss: Loss, stacked: Tensor, relation: Relation) -> Tensor:
     return loss.combine(stacked, "mean")
 
 
-def has_field(loss: Loss, relation: Relation, similarity: Similarity) -> bool:
-    """Whether the loss is known from sums over edges and over all pairs of points on a plane (a line, in space).
+def is_radial(loss: Loss, similarity: Similarity, dim: int) -> bool:
+    """Whether a loss of points in so many dimensions is known from sums of functions of their distance.
 
-    Those of a radial function are convolutions. Where far pairs at distance 0 have an infinite loss (BCE with
-    κ(0) = 1) no grid can hold it.
+    Where far pairs at distance 0 have an infinite loss (BCE with κ(0) = 1) no grid can hold it.
     """
-    z = relation.rows
     return (
         loss.summable
-        and getattr(loss, "over", "all") == "all"
-        and relation.cols is z
-        and relation.same
-        and relation.mutual
-        and relation.weight is None
-        and relation.left_out is None
-        and z.shape[1] in DIMENSIONS
+        and dim in DIMENSIONS
         and similarity.metric == "euclidean"
         and not isinstance(similarity.mu, Tensor)
         and similarity.mu == 0
         and not isinstance(similarity.sigma, Tensor)
         and (loss.finite_at_one or not similarity.normalised)
+    )
+
+
+def has_field(loss: Loss, relation: Relation, similarity: Similarity) -> bool:
+    """Whether a relation of all samples with themselves can be taken on a grid."""
+    z = relation.rows
+    return (
+        is_radial(loss, similarity, z.shape[1])
+        and relation.cols is z
+        and relation.same
+        and relation.mutual
+        and relation.weight is None
+        and relation.left_out is None
         and bool(z.detach().isfinite().all())
         and grid_cells(z.detach(), _spacing(similarity)) <= LARGEST_GRID
     )

@@ -11,13 +11,16 @@ import pytest
 import torch
 from torch import Tensor
 
+from graphurl import registry
 from graphurl.assembly import assemble
 from graphurl.assembly import graphs as module
+from graphurl.assembly.graphs import similarity_graph
 from graphurl.data.samples import Samples
 from graphurl.encoders.base import Inputs
 from graphurl.errors import InputError
 from graphurl.graphs.graph import Graph
 from graphurl.recipes import Recipe
+from graphurl.relations.batches import FullBatch
 from graphurl.relations.feeds import GraphFeed, IndexFeed, Portions, RowFeed, SampledFeed
 from tests.test_pipeline import embed, nodes
 
@@ -155,3 +158,41 @@ def test_every_graph_encoder_reads_the_weights(
         warnings.simplefilter("ignore")
         one, other = (embed(part, batch_size=4, **settings).z for part in (samples, flat))
     assert np.abs(one - other).max() > 1e-4
+
+
+def test_all_pairs_of_free_coordinates_are_taken_whatever_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graphurl.assembly.graphs.FULL_BATCH", 50)
+    samples = Samples(name="rows", x=torch.randn(120, 6, generator=torch.Generator().manual_seed(0)))
+    table = registry.resolve("recipes", "map-table").but(epochs=1)
+    assert isinstance(assemble(samples, table).objective.draw, FullBatch)
+    others: list[dict[str, object]] = [
+        {"dim": 5}, {"over": "rows"}, {"encoder": "mlp"}, {"loss": "bce"}, {"metric_z": "cosine"},
+    ]  # fmt: skip
+    for changes in others:
+        with pytest.raises(InputError, match="all pairs at once are offered up to 50"):
+            assemble(samples, table.but(**changes))
+
+
+def test_a_perplexity_gives_every_row_the_same_say() -> None:
+    x = torch.randn(200, 6, generator=torch.Generator().manual_seed(0)) * torch.logspace(0, 1, 200)[:, None]
+    samples = Samples(name="rows", x=x)
+    table = registry.resolve("recipes", "map-table")
+    graph = similarity_graph(samples, x, table.but(symmetrise="none"))
+    assert graph.weight is not None
+    sums = torch.zeros(200).index_add(0, graph.rows, graph.weight)
+    torch.testing.assert_close(sums, torch.ones(200))
+    entropy = torch.zeros(200).index_add(0, graph.rows, -torch.special.xlogy(graph.weight, graph.weight))
+    assert float((entropy.exp() - 0.87 * 15).abs().median()) < 0.1
+    four = similarity_graph(samples, x, table.but(symmetrise="none", perplexity=4.0))
+    assert four.weight is not None
+    entropy = torch.zeros(200).index_add(0, four.rows, -torch.special.xlogy(four.weight, four.weight))
+    assert float((entropy.exp() - 4).abs().median()) < 0.1
+
+
+def test_a_map_of_free_coordinates_keeps_clusters_apart() -> None:
+    generator = torch.Generator().manual_seed(0)
+    y = torch.arange(300) % 5
+    x = 4 * torch.randn(5, 60, generator=generator)[y] + torch.randn(300, 60, generator=generator)
+    z = embed(Samples(name="rows", x=x, y=y), method="map-table", epochs=150).z
+    own = torch.cdist(torch.from_numpy(z), torch.from_numpy(z)).topk(6, largest=False).indices[:, 1:]
+    assert float((y[own] == y[:, None]).float().mean()) > 0.98

@@ -190,3 +190,11 @@ def test_conditional_rows_have_unit_sum_before_they_are_made_symmetric(neighbour
     joint = matrix_of(neighbours.similarity(**settings, symmetrise="mean", conditional=True), "weight")
     np.testing.assert_allclose(joint, (found + found.T) / 2, rtol=1e-5, atol=1e-7)
     assert conditional.provenance["conditional"] is True
+
+
+def test_conditional_rows_do_not_underflow() -> None:
+    graph = Graph(torch.tensor([0, 3, 3, 3, 3]), torch.tensor([1, 2, 3]), torch.tensor([2000.0, 2001.0, 2002.0]))
+    made = graph.similarity(sigma="local", mu=0.0, perplexity=2.0, symmetrise="none", conditional=True)
+    assert made.weight is not None
+    assert float(made.weight.sum()) == pytest.approx(1)
+    assert float(torch.exp(-torch.special.xlogy(made.weight, made.weight).sum())) == pytest.approx(2, rel=1e-2)
