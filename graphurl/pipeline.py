@@ -287,4 +287,4 @@ def default_recipe(samples: Samples, method: str | None) -> Choices:
         chosen = chosen.but(dim=samples.x.shape[1])  # a linear map has no more directions than it has features
     if chosen.features in ("idf", "sqrt-idf") and samples.x is not None and not like_words(samples.x):
         chosen = chosen.but(features="standard")  # a column that is never 0 would weigh log(N / N) = 0
-    return chosen.but(epochs=enough_epochs(len(samples))) if method.startswith("map") else chosen
+    return chosen.but(epochs=enough_epochs(len(samples))) if method in ("map", "map-large") else chosen
