@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from graphurl.recipes.choices import Auto, Choices
+from graphurl.recipes.choices import Auto, AutoInt, Choices
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,8 @@ class Recipe(Choices):
     Attributes:
         task: dr (rows of numbers to a map) or ge (nodes of a graph to vectors); decides evaluation only.
         graph: Similarity graphs, joined by +: knn, citation, citation+knn, or given (handed over).
-        message: Graphs along which a graph encoder passes messages, in the same notation.
+        message: Graphs along which a graph encoder passes messages, in the same notation, or auto: citation+knn where
+            features smoothed over both find held-out edges no worse, else citation.
         features: none, l2 (unit rows), idf (inverse document frequency, then unit rows), sqrt-idf (its root),
             standard (columns of mean 0 and deviation 1) or scale (one factor for the whole table).
         n_neighbors: Neighbours in the kNN graph.
@@ -29,7 +30,9 @@ class Recipe(Choices):
         sigma: σ_X, or auto for the calibration to log2 k.
         mu_x: auto (nearest neighbour) or a number.
         symmetrise: tconorm, max, mean or none.
-        hops: Propagation steps of the linear encoder.
+        hops: Propagation steps of the linear encoder, or auto: those after which features find held-out edges best.
+        filter: s2gc (a mean over the steps, and a share of a node's own features), sgc (the last step alone), or auto:
+            found with the hops, s2gc where they are given.
         fanout: Neighbours that a node takes in each layer where the graph is too large to be encoded whole; -1 for all.
         dropout: Share of hidden units dropped.
         init: auto, random or pca: where a table or a map starts.
@@ -53,7 +56,8 @@ class Recipe(Choices):
     sigma: Auto = "auto"
     mu_x: Auto = "auto"
     symmetrise: str = "tconorm"
-    hops: int = 4
+    hops: AutoInt = 4
+    filter: str = "s2gc"
     fanout: int = 10
     dropout: float = 0.0
     init: str = "auto"
