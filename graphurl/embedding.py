@@ -77,7 +77,8 @@ class Embedding:
         if model.encoder.needs != "graph" or samples.graph is None:
             return model.transform(rows).numpy()
         prepared = rows if model.preparation is None else model.preparation.apply(rows)
-        return model.transform(rows, *message_edges(samples, prepared, self.recipe)).numpy()
+        recipe = self.recipe.but(message=model.about.get("message", self.recipe.message))
+        return model.transform(rows, *message_edges(samples, prepared, recipe)).numpy()
 
     def _transform_pictures(self, x: Any) -> np.ndarray:
         """Embeds new pictures: a folder, an array, samples."""

@@ -75,7 +75,10 @@ def estimate_memory(
     # The filter holds its input, its result and one power of it, all dense; of a mapped table some columns.
     held = max(n, min(BLOCK_NUMBERS, n * f)) if mapped else n * f
     smooth = 12 * held if _filters(recipe) and held <= DENSE_NUMBERS else 0.0
-    return int(BASE + rows + search + edges + step + table + smooth + 8 * n * recipe.dim)
+    # Hops that are to be found smooth narrowed rows beside the graph: a copy without some edges, and its matrix.
+    asked = "auto" in (recipe.hops, recipe.message) and (recipe.encoder == "linear" or recipe.teacher == "smooth")
+    trial = 20 * n * min(f, 128, max(8, 2**24 / n)) + 48 * (given + (1.6 * k * n if knn else 0.0)) if asked else 0.0
+    return int(BASE + rows + search + edges + step + table + max(smooth, trial) + 8 * n * recipe.dim)
 
 
 def estimate_scratch(num_rows: int, num_features: int, recipe: Recipe) -> int:
@@ -100,7 +103,7 @@ def reached(fanout: int, depth: int) -> int:
 def _searches(recipe: Recipe, has_edges: bool) -> bool:
     """Whether neighbours are searched: for p_X, or for an encoder that passes messages along them."""
     passes = recipe.encoder in ("linear", "gcn", "sage", "gat") or recipe.teacher != "none"
-    return "knn" in recipe.graph or (passes and ("knn" in recipe.message or not has_edges))
+    return "knn" in recipe.graph or (passes and ("knn" in recipe.message or recipe.message == "auto" or not has_edges))
 
 
 def _approximate(num_rows: int, recipe: Recipe) -> bool:
@@ -108,7 +111,7 @@ def _approximate(num_rows: int, recipe: Recipe) -> bool:
 
 
 def _filters(recipe: Recipe) -> bool:
-    return (recipe.encoder == "linear" or recipe.teacher == "smooth") and recipe.hops > 0
+    return (recipe.encoder == "linear" or recipe.teacher == "smooth") and recipe.hops != 0
 
 
 def available_memory() -> int | None:

@@ -20,7 +20,7 @@ from graphurl.errors import InputError
 from graphurl.functional.ranks import current
 from graphurl.graphs.graph import Graph
 from graphurl.graphs.summary import warn_if_unusual
-from graphurl.machine import choose_device, fastest_precision, peak_memory
+from graphurl.machine import building_threads, choose_device, fastest_precision, peak_memory, training_threads
 from graphurl.memory import require_memory
 from graphurl.model import Model
 from graphurl.recipes import Choices, PictureRecipe, Recipe, recipe_of
@@ -30,10 +30,8 @@ from graphurl.source import fingerprint, load
 from graphurl.terms.context import Builder
 from graphurl.training.callbacks import Callback, CollapseMonitor, EarlyStop, MetricsFile, Progress
 from graphurl.training.distributed import placed, processes_here
+from graphurl.training.process import at_most_threads
 from graphurl.training.trainer import Settings, Trained, Trainer
-
-#: Batches of at most so many samples are trained on one CPU thread.
-SMALL_BATCH = 1024
 
 
 def embed(
@@ -141,7 +139,8 @@ def prepare(
     began = time.perf_counter()
     # What the machine decides is not written into the recipe: a run may be repeated elsewhere.
     run = chosen.but(precision=fastest_precision(place)) if chosen.precision == "auto" else chosen
-    parts = assemble(samples, run, graph=given, encoder=encoder, add=builders, device=place)
+    with at_most_threads(building_threads(samples, run)):
+        parts = assemble(samples, run, graph=given, encoder=encoder, add=builders, device=place)
     timing = {"load": loaded.seconds, "graph": time.perf_counter() - began}
     return Prepared(samples, chosen, parts, settings_of(run), place, loaded.record, timing)
 
@@ -180,10 +179,15 @@ def fit(
     )  # fmt: skip
     model = Model(
         parts.encoder_name, parts.objective.encoder.cpu(), parts.preparation,
-        about={"task": ready.recipe.task, "feature_names": list(samples.feature_names or ())},
+        about={
+            "task": ready.recipe.task,
+            "feature_names": list(samples.feature_names or ()),
+            **{key: parts.found[key] for key in ("message",) if key in parts.found},
+        },
         head=None if parts.head is None else parts.head.cpu(),
     )  # fmt: skip
-    z = placed(model, parts.everything, len(samples), current()).numpy()
+    with at_most_threads(building_threads(samples, ready.recipe)):
+        z = placed(model, parts.everything, len(samples), current()).numpy()
     timing = {
         **ready.timing,
         "train": trained.seconds,
@@ -209,6 +213,7 @@ def facts(ready: Prepared) -> dict[str, Any]:
         "precision": ready.settings.precision,
         "threads": training_threads(ready.recipe) or torch.get_num_threads(),
         "processes": current().size,
+        **ready.parts.found,
     }
 
 
@@ -250,15 +255,6 @@ def train(
         return trainer.fit(ready.parts.objective, resume=resume)
     finally:
         bar.close()
-
-
-def training_threads(recipe: Choices) -> int | None:
-    """How many CPU threads a run trains with at most; None is as many as torch is set to.
-
-    On small batches two threads gain little, and wait spinning when a core is busy elsewhere: 14 s became 160 s.
-    """
-    small = isinstance(recipe, Recipe) and 0 < recipe.batch_size <= SMALL_BATCH
-    return 1 if small else None
 
 
 def settings_of(recipe: Choices) -> Settings:

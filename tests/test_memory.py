@@ -39,6 +39,11 @@ def test_more_of_anything_needs_more() -> None:
     assert estimate_memory(10**5, 32, MAP, num_edges=10**7) > base
     for change in ({"n_neighbors": 50}, {"batch_size": 4096}, {"hidden": 4096, "depth": 9}, {"features": "scale"}):
         assert estimate_memory(10**5, 32, MAP.but(**change)) > base, change
+    smooth = MAP.but(encoder="linear")
+    found = [estimate_memory(10**5, 32, smooth.but(hops=hops), num_edges=10**7) for hops in (4, "auto")]
+    assert found[0] < found[1]
+    joined = smooth.but(graph="citation", message="auto")
+    assert estimate_memory(10**5, 32, joined) > estimate_memory(10**5, 32, joined.but(message="citation"))
     table = MAP.but(encoder="table", dim=128)
     assert estimate_memory(10**5, 32, table) > estimate_memory(10**5, 32, table.but(encoder="mlp"))
 

@@ -12,10 +12,10 @@ from graphurl.assembly.graphs import (
     build_draw,
     build_encoder,
     build_feed,
-    message_edges,
     prepared,
     similarity_graph,
 )
+from graphurl.assembly.message import message_edges, settled
 from graphurl.assembly.parts import Parts
 from graphurl.assembly.pictures import assemble_pictures
 from graphurl.data.samples import Samples
@@ -32,6 +32,7 @@ __all__ = [
     "build_feed",
     "message_edges",
     "prepared",
+    "settled",
     "similarity_graph",
 ]
 

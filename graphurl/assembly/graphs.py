@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from graphurl import registry
+from graphurl.assembly.message import message_graph, named_graphs, settled
 from graphurl.assembly.parts import Parts
 from graphurl.data.preparation import Preparation
 from graphurl.data.samples import Samples
 from graphurl.encoders.base import Encoder, Inputs, as_encoder
 from graphurl.encoders.sgc import normalised_adjacency, smooth_coordinates
 from graphurl.encoders.table import Table
-from graphurl.errors import InputError, unknown
+from graphurl.errors import InputError
 from graphurl.functional.mapped import BLOCK_NUMBERS
 from graphurl.functional.projection import principal_rows
 from graphurl.functional.randomness import drawn_from
 from graphurl.functional.ranks import current
 from graphurl.functional.sampling import Sampler
-from graphurl.graphs import knn, require_edges
+from graphurl.graphs import require_edges
 from graphurl.graphs.algebra import weighted, within_one
 from graphurl.graphs.graph import Graph
-from graphurl.graphs.structure import is_symmetric
 from graphurl.memory import FULL_BATCH, reached
 from graphurl.recipes.recipe import Recipe
 from graphurl.relations.batches import EdgeBatches, FullBatch, balanced_far_weight
@@ -41,7 +40,6 @@ from graphurl.terms.comparison import loss_of, similarity_of
 PORTION = 4096
 #: Share of the neighbours that a perplexity found from their number counts as effective.
 PERPLEXITY = 0.87
-GRAPHS = ("knn", "citation")
 
 
 def assemble_graph(
@@ -60,12 +58,15 @@ def assemble_graph(
     """
     generator = torch.Generator().manual_seed(recipe.seed)
     preparation, x = prepared(samples, recipe)
+    reads = as_encoder(encoder) if encoder is not None else registry.resolve("encoders", recipe.encoder)
+    recipe, message, found = settled(samples, x, recipe, edges=reads.needs == "graph")
     p_x = similarity_graph(samples, x, recipe, graph)
     ranks = current()
     if ranks.size > 1:
         ranks.require_alike("graphs", p_x.hash[:12])
+        ranks.require_alike("hops", f"{recipe.filter} {recipe.hops} along {recipe.message}")
     model = as_encoder(encoder) if encoder is not None else build_encoder(samples, x, recipe, generator)
-    feed, everything = build_feed(model, samples, x, recipe)
+    feed, everything = build_feed(model, samples, x, recipe, message)
     if isinstance(everything, Inputs):
         model.start(everything, generator)
     if recipe.init == "pca" and isinstance(model, Table):
@@ -73,12 +74,12 @@ def assemble_graph(
             raise InputError("init is 'pca' and the samples have no features: use init='random'")
         dense = x.to_dense() if x.layout != torch.strided else x
         model.place(principal_rows(dense, recipe.dim, 1e-2, generator))
-    term = build_term(recipe, smooth_teacher(samples, x, recipe) if recipe.teacher == "smooth" else None)
+    term = build_term(recipe, smooth_teacher(samples, x, recipe, message) if recipe.teacher == "smooth" else None)
     read = OwnFeed(feed, ranks, len(samples)) if ranks.size > 1 else feed
     objective = Objective(model, build_draw(p_x, read, recipe), [term], ranks=ranks, num_nodes=len(samples))
     objective.calibrate(generator, mu=recipe.mu_z == "auto", sigma=recipe.sigma_z == "auto")
     name = recipe.encoder if encoder is None else "custom"
-    return Parts(objective, p_x, preparation, everything, name)
+    return Parts(objective, p_x, preparation, everything, name, found=found)
 
 
 def prepared(samples: Samples, recipe: Recipe) -> tuple[Preparation | None, Tensor | None]:
@@ -117,28 +118,6 @@ def similarity_graph(samples: Samples, x: Tensor | None, recipe: Recipe, graph: 
     return combined.without_self_loops()
 
 
-def named_graphs(names: str, samples: Samples, x: Tensor | None, recipe: Recipe) -> list[Graph]:
-    """The graphs that a name like citation+knn stands for, lengths or weights as they come."""
-    graphs = []
-    for name in names.split("+"):
-        if name == "knn":
-            if x is None:
-                raise InputError("graph is 'knn' and the samples have no features: use graph='citation'")
-            if recipe.n_neighbors >= len(x):
-                raise InputError(
-                    f"n_neighbors is {recipe.n_neighbors} and a sample has {len(x) - 1} others: "
-                    f"give 1 to {len(x) - 1}, or more samples"
-                )
-            graphs.append(knn(x, recipe.n_neighbors, metric=recipe.metric, seed=recipe.seed))
-        elif name == "citation":
-            if samples.graph is None:
-                raise InputError(f"graph is 'citation' and {samples.name} comes without edges: use graph='knn'")
-            graphs.append(samples.graph)
-        else:
-            raise unknown("graph", name, GRAPHS)
-    return graphs
-
-
 def build_encoder(samples: Samples, x: Tensor | None, recipe: Recipe, generator: torch.Generator) -> Encoder:
     """The recipe's encoder with freshly drawn weights; the global random state is left alone."""
     kind = registry.resolve("encoders", recipe.encoder)
@@ -148,7 +127,7 @@ def build_encoder(samples: Samples, x: Tensor | None, recipe: Recipe, generator:
         elif x is None:
             raise InputError(f"the encoder {recipe.encoder!r} reads features and there are none: use encoder='table'")
         elif recipe.encoder == "linear":
-            made = kind(x.shape[1], recipe.dim, hops=recipe.hops)
+            made = kind(x.shape[1], recipe.dim, hops=int(recipe.hops), filter=recipe.filter)
         else:
             made = kind(x.shape[1], recipe.dim, hidden=recipe.hidden, depth=recipe.depth, dropout=recipe.dropout)
     encoder: Encoder = made
@@ -156,7 +135,7 @@ def build_encoder(samples: Samples, x: Tensor | None, recipe: Recipe, generator:
 
 
 def build_feed(
-    model: Encoder, samples: Samples, x: Tensor | None, recipe: Recipe
+    model: Encoder, samples: Samples, x: Tensor | None, recipe: Recipe, message: Graph | None = None
 ) -> tuple[Feed, Inputs | Iterable[Inputs]]:
     """How batches become encoder inputs, and the inputs that embed everything.
 
@@ -169,7 +148,7 @@ def build_feed(
         raise InputError(f"the encoder {recipe.encoder!r} reads features and there are none: use encoder='table'")
     if model.needs == "rows":
         return RowFeed(x), Inputs(x)
-    graph = message_graph(samples, x, recipe)
+    graph = message_graph(samples, x, recipe) if message is None else message
     if model.reach is not None and len(x) > FULL_BATCH:
         # The graph is symmetric, so that a row holds what its node gathers from.
         sampled = SampledFeed(x, Sampler(graph.crow, graph.col), (recipe.fanout,) * model.reach, graph.weight)
@@ -180,27 +159,6 @@ def build_feed(
     if everything.ahead:
         return RowFeed(everything.x, ahead=True), everything
     return GraphFeed(x, edges, graph.weight), everything
-
-
-def message_edges(samples: Samples, x: Tensor, recipe: Recipe) -> tuple[Tensor, Tensor | None]:
-    """Edges along which messages pass, and their weights where not all are 1."""
-    graph = message_graph(samples, x, recipe)
-    return torch.stack([graph.rows, graph.col]), graph.weight
-
-
-def message_graph(samples: Samples, x: Tensor, recipe: Recipe) -> Graph:
-    """Where messages pass: edges with their weights (at most 1), the second graph times α, both directions.
-
-    Distances are left aside: a nearest neighbour weighs 1.
-    """
-    names = recipe.message if samples.graph is not None else "knn"
-    combined: Graph | None = None
-    for position, graph in enumerate(named_graphs(names, samples, x, recipe)):
-        bare = within_one(replace(graph, length=None))
-        passing = bare if is_symmetric(bare) else bare.symmetrise("max")
-        combined = passing if combined is None else combined + (recipe.alpha if position else 1.0) * passing
-    assert combined is not None
-    return combined
 
 
 def build_draw(graph: Graph, feed: Feed, recipe: Recipe) -> Draw:
@@ -241,14 +199,14 @@ def build_term(recipe: Recipe, teacher: Tensor | None = None) -> Term:
     return Term("graph", source, similarity_of(recipe, loss), loss)
 
 
-def smooth_teacher(samples: Samples, x: Tensor | None, recipe: Recipe) -> Tensor:
+def smooth_teacher(samples: Samples, x: Tensor | None, recipe: Recipe, message: Graph | None = None) -> Tensor:
     """Vectors that smoothing alone gives: what an encoder without edges has to find."""
     if x is None:
         raise InputError("teacher is 'smooth' and there are no features to smooth: use teacher='none'")
     if recipe.dynamic:
         raise InputError("teacher is 'smooth' and dynamic is true: a teacher takes the place of p_X, give one of them")
-    edges, weight = message_edges(samples, x, recipe)
+    graph = message_graph(samples, x, recipe) if message is None else message
     dense = x.to_dense() if x.layout != torch.strided else x
-    s = normalised_adjacency(edges, weight, len(dense))
+    s = normalised_adjacency(torch.stack([graph.rows, graph.col]), graph.weight, len(dense))
     generator = torch.Generator().manual_seed(recipe.seed)
-    return smooth_coordinates(dense, s, recipe.hops, recipe.dim, generator)
+    return smooth_coordinates(dense, s, int(recipe.hops), recipe.dim, generator, recipe.filter)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from torch import nn
 
@@ -25,6 +26,7 @@ class Parts:
         everything: Inputs that embed all samples in order, at once or some at a time.
         encoder_name: Registry name of the encoder, or custom.
         head: What is put on the encoder for good, where the projection is the embedding.
+        found: What settings that are auto came to.
     """
 
     objective: Objective
@@ -33,3 +35,4 @@ class Parts:
     everything: Inputs | Iterable[Inputs]
     encoder_name: str
     head: nn.Module | None = None
+    found: Mapping[str, Any] = field(default_factory=dict)

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphurl.assembly.graphs import message_edges, prepared
+from graphurl.assembly import message_edges, prepared, settled
 from graphurl.bench.kept import Kept
 from graphurl.bench.nodes import Row
 from graphurl.data.samples import Samples
@@ -115,9 +115,11 @@ def vectors(row: Row, samples: Samples, seed: int) -> Tensor:
     if row.kind == "filter":
         if x is None:
             raise InputError(f"{samples.name} has no features to smooth")
+        recipe, _, _ = settled(samples, x, recipe)
         edges, weight = message_edges(samples, x, recipe)
         dense = x.to_dense() if x.layout != torch.strided else x
-        return propagate(dense, normalised_adjacency(edges, weight, len(dense)), recipe.hops)
+        s = normalised_adjacency(edges, weight, len(dense))
+        return propagate(dense, s, int(recipe.hops), filter=recipe.filter)
     assert row.file is not None
     both = samples.graph.symmetrise("max").without_self_loops()
     raw = samples.x

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self, get_args, get_origin, get_type_hints
 from graphurl.errors import InputError, unknown
 
 Auto = float | str
+AutoInt = int | str
 
 #: Smallest value of a setting. A batch_size of 0 takes all samples, a patience or clip of 0 means never.
 AT_LEAST: dict[str, float] = {
@@ -37,6 +38,7 @@ CHOICES = {
     "handover": ("added", "rising"),
     "output": ("features", "projection"),
     "teacher": ("none", "smooth"),
+    "filter": ("auto", "s2gc", "sgc"),
 }
 
 
@@ -179,7 +181,7 @@ def _typed(key: str, value: Any, hint: Any) -> Any:
     if allowed:  # a number, or the word auto
         if value == "auto":
             return value
-        hint = float
+        hint = int if int in allowed else float
     try:
         if hint is bool:
             return _boolean(value)

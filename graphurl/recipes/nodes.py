@@ -8,8 +8,8 @@ from graphurl.recipes.recipe import Recipe
 
 #: Node vectors from a linear encoder over propagated features; the default for graphs with features.
 NODES = Recipe(
-    task="ge", graph="citation", message="citation+knn", features="sqrt-idf", metric="cosine", n_neighbors=5, alpha=0.1,
-    encoder="linear", hops=8, dim=512, loss="bce", nu_z=100.0, sigma_z=0.7, metric_z="cosine",
+    task="ge", graph="citation", message="auto", features="sqrt-idf", metric="cosine", n_neighbors=5, alpha=0.1,
+    encoder="linear", hops="auto", filter="auto", dim=512, loss="bce", nu_z=100.0, sigma_z=0.7, metric_z="cosine",
     batch_size=512, epochs=4, lr=5e-4, negatives=5.0, schedule="constant", warmup=0.0,
 )  # fmt: skip
 

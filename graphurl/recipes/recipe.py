@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from graphurl.recipes.choices import Auto, Choices
+from graphurl.recipes.choices import Auto, AutoInt, Choices
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,8 @@ class Recipe(Choices):
     Attributes:
         task: dr (rows of numbers to a map) or ge (nodes of a graph to vectors); decides evaluation only.
         graph: Similarity graphs, joined by +: knn, citation, citation+knn, or given (handed over).
-        message: Graphs along which a graph encoder passes messages, in the same notation.
+        message: Graphs along which a graph encoder passes messages, in the same notation, or auto: citation+knn where
+            features smoothed over both find held-out edges no worse, else citation.
         features: none, l2 (unit rows), idf (inverse document frequency, then unit rows), sqrt-idf (its root),
             standard (columns of mean 0 and deviation 1), scale (one factor for the whole table), pca-50 or pca-100
             (leading principal coordinates).
@@ -32,7 +33,9 @@ class Recipe(Choices):
         perplexity: Effective number of neighbours that fixes each row's own σ_X, rows then brought to unit sum (SNE);
             auto is 0.87 of n_neighbors, 0 leaves it to sigma.
         symmetrise: tconorm, max, mean or none.
-        hops: Propagation steps of the linear encoder.
+        hops: Propagation steps of the linear encoder, or auto: those after which features find held-out edges best.
+        filter: s2gc (a mean over the steps, and a share of a node's own features), sgc (the last step alone), or auto:
+            found with the hops, s2gc where they are given.
         fanout: Neighbours that a node takes in each layer where the graph is too large to be encoded whole; -1 for all.
         dropout: Share of hidden units dropped.
         init: auto, random or pca: where a table or a map starts.
@@ -57,7 +60,8 @@ class Recipe(Choices):
     mu_x: Auto = "auto"
     perplexity: Auto = 0.0
     symmetrise: str = "tconorm"
-    hops: int = 4
+    hops: AutoInt = 4
+    filter: str = "s2gc"
     fanout: int = 10
     dropout: float = 0.0
     init: str = "auto"

@@ -37,6 +37,57 @@ def test_equals_the_dense_filter(hops: int, out_dim: int, weighted: bool) -> Non
     assert found.hidden == ()
 
 
+def test_what_all_rows_share_is_shrunk_to_the_size_of_the_rest() -> None:
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.nn.functional.normalize(0.01 * torch.randn(40, 6, generator=generator) + torch.eye(6)[2], dim=1)
+    rows[0] = torch.eye(6)[3]  # one that lies apart must not speak for all
+    shared, kept = sgc.excess(rows)
+    found = sgc.without_excess(rows, shared, kept)
+    assert float(shared[2]) > 0.99
+    across = found - torch.outer(found @ shared, shared)
+    assert float((found @ shared).mean()) == pytest.approx(float(across.norm(dim=1).median()), rel=1e-4)
+    torch.testing.assert_close(across, rows - torch.outer(rows @ shared, shared), rtol=1e-4, atol=1e-6)
+    assert 0.01 < kept < 0.05
+    centred = rows[1:] - rows[1:].mean(0)
+    assert sgc.excess(centred)[1] == 1
+
+
+def test_many_hops_start_with_rows_that_differ() -> None:
+    """Sixteen powers on a connected graph leave cosines of one; the map spreads the rows again, and loses nothing."""
+    generator = torch.Generator().manual_seed(1)
+    ends = torch.randint(60, (2, 900), generator=generator)
+    edges, x = torch.cat([ends, ends.flip(0)], 1), torch.rand(60, 8, generator=generator)
+    model = PropagatedLinear(8, 8, hops=4, filter="sgc")
+    inputs = Inputs(x, edges)
+    smooth = torch.nn.functional.normalize(sgc.propagate(x, normalised_adjacency(edges, None, 60), 4, filter="sgc"))
+    assert float((smooth @ smooth.T).min()) > 0.999
+    model.start(inputs, generator)
+    z = torch.nn.functional.normalize(model(inputs).z.detach(), dim=1)
+    assert float((z @ z.T).min()) < 0.5
+    assert int(torch.linalg.matrix_rank(model.linear.weight.double(), rtol=1e-6)) == 8
+
+
+@pytest.mark.parametrize("hops", [0, 1, 3])
+def test_sgc_is_the_last_power(hops: int) -> None:
+    x, edges, weight = graph()
+    s = smoothing(edges, weight, 7)
+    model = PropagatedLinear(5, 9, hops=hops, filter="sgc")
+    expected = torch.linalg.matrix_power(s, hops) @ x.double() @ model.linear.weight.double().T
+    torch.testing.assert_close(model(Inputs(x, edges, weight)).z.double(), expected, rtol=1e-4, atol=1e-6)
+    with pytest.raises(InputError, match="filter.*'mean'"):
+        PropagatedLinear(5, 2, filter="mean")
+
+
+def test_filters_in_one_pass_are_those_alone() -> None:
+    x, edges, weight = graph()
+    s = normalised_adjacency(edges, weight, 7)
+    wanted = [("s2gc", 0), ("s2gc", 3), ("sgc", 1), ("sgc", 3)]
+    found = dict(sgc.propagated(x, s, wanted))
+    assert set(found) == set(wanted)
+    for name, hops in wanted:
+        torch.testing.assert_close(found[name, hops], sgc.propagate(x, s, hops, filter=name))
+
+
 def test_adjacency_gathers_from_sources_to_targets() -> None:
     edges, weight = torch.tensor([[0, 2], [1, 1]]), torch.tensor([3.0, 0.5])
     found = normalised_adjacency(edges, weight, 4).to_dense()
@@ -47,16 +98,16 @@ def test_adjacency_gathers_from_sources_to_targets() -> None:
 
 @pytest.mark.parametrize("out_dim", [2, 4])
 def test_start_is_the_best_linear_compression(out_dim: int) -> None:
-    """No other projection to as many dimensions loses less of the smoothed rows (Eckart and Young 1936)."""
+    """No other projection to as many dimensions loses less of the rows without excess (Eckart and Young 1936)."""
     x, edges, weight = graph()
     model = PropagatedLinear(5, out_dim)
     model.start(Inputs(x, edges, weight), torch.Generator())
     w = model.linear.weight.detach().double()
-    torch.testing.assert_close(w @ w.T, torch.eye(out_dim, dtype=torch.float64), rtol=1e-5, atol=1e-6)
     smooth = filtered(x, smoothing(edges, weight, 7), 4, 0.05)
     smooth = smooth / smooth.norm(dim=1, keepdim=True).clamp_min(1e-12)
-    lost = float((smooth - smooth @ w.T @ w).square().sum())
-    best = float(torch.linalg.svdvals(smooth)[out_dim:].square().sum())
+    rows = sgc.without_excess(smooth, *sgc.excess(smooth))
+    lost = float(rows.square().sum() - (smooth @ w.T).square().sum())
+    best = float(torch.linalg.svdvals(rows)[out_dim:].square().sum())
     assert lost == pytest.approx(best, rel=1e-4)
 
 
