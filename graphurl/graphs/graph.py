@@ -168,7 +168,7 @@ class Graph:
                 for part in row_blocks(values):
                     # + 0 turns -0.0 into 0.0, which is the same value with other bytes.
                     array = (values[part] + 0).cpu().numpy()
-                    digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
+                    digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).data)
         digest.update(json.dumps(self.ids).encode())
         return digest.hexdigest()
 

@@ -7,6 +7,7 @@ import torch
 
 from graphurl.errors import InputError
 from graphurl.evaluation.arrays import as_labels, as_rows, as_space, dense, finite_rows, split_masks
+from graphurl.functional import mapped
 
 
 def test_rows_of_every_kind() -> None:
@@ -31,12 +32,14 @@ def test_what_is_no_matrix(wrong: object) -> None:
         as_rows(wrong)
 
 
-def test_sparse_rows_with_holes() -> None:
+def test_sparse_rows_with_holes(monkeypatch: pytest.MonkeyPatch) -> None:
     x = torch.tensor([[0.0, 1], [torch.nan, 0], [0, 0], [2, torch.inf]])
     for layout in (x.to_sparse_csr(), x.to_sparse()):
         space = as_space(layout)
         assert np.array_equal(dense(space), x.numpy(), equal_nan=True)
         assert finite_rows(space).tolist() == [True, False, True, False]
+    monkeypatch.setattr(mapped, "BLOCK_NUMBERS", 3)
+    assert finite_rows(x.numpy()).tolist() == [True, False, True, False]
 
 
 def test_labels_of_every_kind() -> None:
@@ -54,3 +57,9 @@ def test_masks() -> None:
     found = split_masks({"train": torch.tensor([True, False, True]), "extra": [1]}, 3)
     assert found["train"].tolist() == [True, False, True]
     assert found["extra"].tolist() == [False, True, False]
+
+
+def test_float32_rows_of_a_large_table_are_not_copied() -> None:
+    rows = torch.rand(4, 3)
+    assert np.shares_memory(as_space(rows), rows.numpy())
+    assert np.shares_memory(as_rows(rows), rows.numpy())

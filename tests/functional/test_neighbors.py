@@ -198,7 +198,7 @@ def test_auto_chooses_by_size(monkeypatch: pytest.MonkeyPatch, caplog: pytest.Lo
 
     monkeypatch.setattr(neighbors, "_exact", note("exact", exact))
     monkeypatch.setattr(neighbors, "_approximate", note("faiss", approximate))
-    monkeypatch.setattr(neighbors, "_EXACT_UP_TO", 100)
+    monkeypatch.setattr(neighbors, "EXACT_UP_TO", 100)
     x = draw(101, 6)
     knn(x[:100], 3)
     knn(x, 3)
