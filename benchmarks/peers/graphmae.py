@@ -3,13 +3,14 @@
 Section 3 of the paper: a share of the nodes shows a learnt token (a few of them another node's features), the encoder
 is two layers of graph attention, the code of the masked nodes is set to zero again, one layer of graph attention
 decodes, and the error is the scaled cosine error over the masked nodes alone. Settings are those that the authors
-published for each data set, Adam with a step that falls along a cosine, but for three:
+published for each data set, Adam with a step that falls along a cosine, but for these:
 
-* words stay 0 and 1, where the published code divides rows by their sums. With such rows, 1500 epochs and these
-  weights Cora's test accuracy was 79.2 where the paper has 84.2; others report 79.9 from the authors' own code and
-  settings (THUDM/GraphMAE, issue 40);
-* 500 epochs on Cora instead of 1500;
+* Cora has 500 epochs instead of 1500, and its words stay 0 and 1, where the published code divides rows by their
+  sums. As published, test accuracy was 79.2 where the paper has 84.2; others report 79.9 from the authors' own code
+  and settings (THUDM/GraphMAE, issue 40). Halfway, validation accuracy was 80.4 with words and 79.6 with shares;
 * the token is shown as it is, without dropout: one product for all masked nodes instead of one for each.
+
+So it stays below its paper.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from torch_geometric.nn import GATConv
 from torch_geometric.utils import add_self_loops, softmax
 
 from benchmarks.peers.seeding import seeded
-from benchmarks.peers.views import compressed
+from benchmarks.peers.views import compressed, unit_sums
 
 NAME = "GraphMAE"
 PAPER = "Hou et al., KDD 2022, arXiv:2205.10803"
@@ -33,7 +34,10 @@ PUBLISHED = {"cora": 84.2, "citeseer": 73.4, "pubmed": 81.1}
 
 @dataclass(frozen=True)
 class Settings:
-    """What the paper tunes: width, heads, γ of the error, epochs, decay, shares that are masked and replaced."""
+    """What the paper tunes: width, heads, γ of the error, epochs, decay, shares that are masked and replaced.
+
+    `shares` tells whether rows are divided by their sums.
+    """
 
     dim: int = 512
     heads: int = 4
@@ -42,12 +46,13 @@ class Settings:
     weight_decay: float = 2e-4
     masked: float = 0.5
     replaced: float = 0.05
+    shares: bool = False
 
 
 SETTINGS = {
     "cora": Settings(),
-    "citeseer": Settings(heads=2, gamma=1.0, epochs=300, weight_decay=2e-5, replaced=0.1),
-    "pubmed": Settings(dim=1024, epochs=1000, weight_decay=1e-5, masked=0.75, replaced=0.0),
+    "citeseer": Settings(heads=2, gamma=1.0, epochs=300, weight_decay=2e-5, replaced=0.1, shares=True),
+    "pubmed": Settings(dim=1024, epochs=1000, weight_decay=1e-5, masked=0.75, replaced=0.0, shares=True),
 }
 LEARNING_RATE, FEATURE_DROPOUT, ATTENTION_DROPOUT = 1e-3, 0.2, 0.1
 
@@ -199,7 +204,8 @@ def scaled_cosine_error(x: Tensor, reconstructed: Tensor, gamma: float) -> Tenso
 def embed(x: Tensor, edge_index: Tensor, *, seed: int, data: str = "", epochs: int | None = None) -> Tensor:
     """The code of the unmasked graph, N x 512 (PubMed: 1024)."""
     s = SETTINGS.get(data, Settings())
-    words, total = compressed(x), s.epochs if epochs is None else epochs
+    x, total = unit_sums(x) if s.shares else x, s.epochs if epochs is None else epochs
+    thin = compressed(x)
     with seeded(seed):
         model = MaskedAutoencoder(x.shape[1], s.dim, s.heads).to(x.device)
         optimiser = torch.optim.Adam(model.parameters(), LEARNING_RATE, weight_decay=s.weight_decay)
@@ -207,8 +213,8 @@ def embed(x: Tensor, edge_index: Tensor, *, seed: int, data: str = "", epochs: i
             optimiser.param_groups[0]["lr"] = LEARNING_RATE * (1 + math.cos(math.pi * epoch / total)) / 2
             hidden = torch.randperm(len(x), device=x.device)[: int(s.masked * len(x))]
             optimiser.zero_grad()
-            found = model.reconstruct(words, edge_index, hidden, s.replaced)
+            found = model.reconstruct(thin, edge_index, hidden, s.replaced)
             scaled_cosine_error(x[hidden], found, s.gamma).backward()
             optimiser.step()
     with torch.no_grad():
-        return model.eval().encode(words, edge_index)
+        return model.eval().encode(thin, edge_index)

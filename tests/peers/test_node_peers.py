@@ -259,6 +259,15 @@ def test_dropout_of_compressed_rows_keeps_zeros_and_the_mean(planted: tuple[Tens
     assert abs(float(kept.mean()) - 1) < 0.1
 
 
+def test_graphmae_divides_rows_by_their_sums_where_that_was_published(planted: tuple[Tensor, Tensor]) -> None:
+    x, edge_index = planted
+    for data, same in (("citeseer", True), ("cora", False)):
+        once, twice = (
+            peer("graphmae").embed(scale * x, edge_index, seed=0, data=data, epochs=1) for scale in (1.0, 2.0)
+        )
+        assert torch.allclose(once, twice, atol=1e-6) == same
+
+
 def test_graphmae_decodes_as_the_layer_itself(planted: tuple[Tensor, Tensor]) -> None:
     _, edge_index = planted
     layer = peer("graphmae").MaskedAutoencoder(WORDS, 8, 2).double().eval().decoder
