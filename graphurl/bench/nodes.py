@@ -88,11 +88,15 @@ def peers(folder: Path) -> list[Row]:
     if not folder.is_dir():
         raise InputError(f"--peers {folder}: no such folder, give one with a Python file for each method")
     found = []
-    for path in sorted(folder.glob("*.py")):
-        text = path.read_text(encoding="utf-8")
-        if "\ndef embed(" in text:
-            name = next((line for line in text.splitlines() if line.startswith("NAME = ")), f"NAME = {path.stem!r}")
-            found.append(Row(name.partition("=")[2].strip().strip("\"'"), "peer", file=path))
+    for path in filter(is_method, sorted(folder.glob("*.py"))):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        name = next((line for line in lines if line.startswith("NAME = ")), f"NAME = {path.stem!r}")
+        found.append(Row(name.partition("=")[2].strip().strip("\"'"), "peer", file=path))
     if not found:
         raise InputError(f"--peers {folder}: no file there has a function embed(x, edge_index, *, seed, data)")
     return found
+
+
+def is_method(path: Path) -> bool:
+    """Whether a Python file is a method: the others of its folder are what methods share."""
+    return "\ndef embed(" in path.read_text(encoding="utf-8")

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from graphurl.assembly import message_edges, prepared, settled
 from graphurl.bench.kept import Kept
-from graphurl.bench.nodes import Row
+from graphurl.bench.nodes import Row, is_method
 from graphurl.data.samples import Samples
 from graphurl.embedding import versions
 from graphurl.encoders.sgc import normalised_adjacency, propagate
@@ -68,11 +68,12 @@ class NodeBench(Kept[Row]):
         self.data, self.root, self.splits, self.threads = data, root, splits, threads
 
     def values(self, row: Row, seed: int) -> list[Any]:
-        """Data, probe, and the method: its settings, or its code."""
+        """Data, probe, and the method: its settings, or its code and what its neighbours share."""
         own: Any = row.recipe(seed).chosen()
         if row.file is not None:
-            own = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(row.file.parent.glob("*.py"))]
-            own = [row.file.name, own, seed]
+            shared = [path for path in sorted(row.file.parent.glob("*.py")) if not is_method(path)]
+            code = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (row.file, *shared)]
+            own = [row.file.name, code, seed]
         return [self.data, self.splits, row.kind, own]
 
     def run(self, row: Row, seed: int) -> dict[str, Any]:

@@ -132,6 +132,18 @@ def test_another_value_or_other_code_is_another_file(
     assert len(others - set(first)) == 8
 
 
+def test_the_code_of_another_method_makes_nothing_stale(tmp_path: Path, folder: Path) -> None:
+    (peer,) = peers(folder)
+    bench = NodeBench(tmp_path, "toy-citation")
+    first = bench.path(peer, 0)
+    (folder / "other.py").write_text(METHOD.replace("Twice", "Other"))
+    assert bench.path(peer, 0) == first
+    (folder / "other.py").write_text("FACTOR = 1.0\n")
+    shared = bench.path(peer, 0)
+    (folder / "twice.py").write_text(METHOD + "# changed\n")
+    assert len({first, shared, bench.path(peer, 0)}) == 3
+
+
 def runs(*test: float, splits: tuple[float, ...] = (80, 82, 84)) -> list[dict[str, Any]]:
     return [
         {"test": value, "val": value, "split_mean": sum(splits) / 3, "splits": list(splits), "dim": 8, "cpu": 2.0,

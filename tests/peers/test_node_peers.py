@@ -82,7 +82,7 @@ def test_bgrl_moves_more_than_its_batch_statistics(
     planted: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained = embedded("bgrl", planted, epochs=10)
-    monkeypatch.setattr(peer("bgrl"), "LEARNING_RATE", 0.0)
+    monkeypatch.setattr(peer("bgrl"), "SETTINGS", {"cora": peer("bgrl").Settings(learning_rate=0.0)})
     assert not torch.allclose(trained, embedded("bgrl", planted, epochs=10))
 
 
@@ -220,17 +220,52 @@ def test_graphmae_hides_features_and_code_of_the_masked_rows(planted: tuple[Tens
     torch.testing.assert_close(alone, model.decoder.bias.expand_as(alone))
 
 
-def test_graphmae_shows_some_masked_nodes_as_others(planted: tuple[Tensor, Tensor]) -> None:
-    x, edge_index = torch.rand(NODES, WORDS, generator=torch.Generator().manual_seed(0)), planted[1]
-    model = peer("graphmae").MaskedAutoencoder(WORDS, 8, 2).eval()
-    seen: list[Tensor] = []
-    model.encode = lambda shown, _: seen.append(shown) or torch.zeros(NODES, 8)
-    model.token.data.fill_(-1.0)
-    masked = torch.arange(0, NODES, 3)
-    model.reconstruct(x, edge_index, masked, 0.25)
-    strangers, veiled, others = masked[:5], masked[5:], torch.arange(NODES) % 3 != 0
-    assert bool((seen[0][veiled] == -1).all()) and torch.equal(seen[0][others], x[others])
-    assert bool((seen[0][strangers][:, None] == x).all(2).any(1).all())
+def test_graphmae_shows_some_masked_nodes_as_others_and_the_rest_as_the_token() -> None:
+    hidden = torch.arange(NODES, dtype=torch.long)[torch.arange(NODES) % 3 == 0].flip(0)
+    with peer("seeding").seeded(0):
+        shown = peer("graphmae").masked(NODES, hidden, 0.25)
+    strangers, veiled = hidden[:5], hidden[5:]
+    assert shown.veiled.nonzero().flatten().tolist() == sorted(veiled.tolist())
+    assert set((shown.rows != torch.arange(NODES)).nonzero().flatten().tolist()) <= set(strangers.tolist())
+    assert len(set(shown.rows[strangers].tolist())) == 5 and not torch.equal(shown.rows[strangers], strangers)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_graphmae_encodes_what_is_shown_as_the_layers_themselves(
+    planted: tuple[Tensor, Tensor], compressed: bool
+) -> None:
+    graphmae, (x, edge_index) = peer("graphmae"), planted
+    x = x.double()
+    with peer("seeding").seeded(0):
+        model = graphmae.MaskedAutoencoder(WORDS, 8, 2).double().eval()
+        for weights in model.parameters():
+            nn.init.normal_(weights)
+        shown = graphmae.masked(NODES, torch.arange(0, NODES, 3), 0.25)
+    seen = x[shown.rows]
+    seen[shown.veiled] = model.token.detach()
+    for features, wanted in ((None, x), (shown, seen)):
+        for layer, activation in zip((model.first, model.second), model.activations, strict=True):
+            wanted = activation(layer(wanted, edge_index))
+        found = model.encode(peer("views").compressed(x) if compressed else x, edge_index, features)
+        torch.testing.assert_close(found, wanted, rtol=1e-10, atol=1e-10)
+
+
+def test_dropout_of_compressed_rows_keeps_zeros_and_the_mean(planted: tuple[Tensor, Tensor]) -> None:
+    graphmae, thin = peer("graphmae"), peer("views").compressed(planted[0])
+    assert torch.equal(graphmae.dropped(thin, 0.2, False).to_dense(), planted[0])
+    with peer("seeding").seeded(0):
+        kept = graphmae.dropped(thin, 0.2, True).to_dense()[planted[0] > 0]
+    assert set(kept.tolist()) == {0.0, 1.25}
+    assert abs(float(kept.mean()) - 1) < 0.1
+
+
+def test_graphmae_divides_rows_by_their_sums_where_that_was_published(planted: tuple[Tensor, Tensor]) -> None:
+    x, edge_index = planted
+    for data, same in (("citeseer", True), ("cora", False)):
+        once, twice = (
+            peer("graphmae").embed(scale * x, edge_index, seed=0, data=data, epochs=1) for scale in (1.0, 2.0)
+        )
+        assert torch.allclose(once, twice, atol=1e-6) == same
 
 
 def test_graphmae_decodes_as_the_layer_itself(planted: tuple[Tensor, Tensor]) -> None:
@@ -238,5 +273,5 @@ def test_graphmae_decodes_as_the_layer_itself(planted: tuple[Tensor, Tensor]) ->
     layer = peer("graphmae").MaskedAutoencoder(WORDS, 8, 2).double().eval().decoder
     nn.init.normal_(layer.bias)
     code, nodes = two_views(NODES, 8)[0], torch.tensor([7, 0, NODES - 1])
-    found = peer("graphmae").attended(layer, code, edge_index, nodes)
+    found = peer("graphmae").decoded(layer, code, edge_index, nodes)
     torch.testing.assert_close(found, layer(code, edge_index)[nodes], rtol=1e-12, atol=1e-12)
