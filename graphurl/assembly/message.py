@@ -21,6 +21,8 @@ from graphurl.recipes.recipe import Recipe
 GRAPHS = ("knn", "citation")
 #: What message="auto" chooses from.
 BOTH = "citation+knn"
+#: Up to so many nodes: beyond, the search for neighbours would take most of the run.
+BOTH_UP_TO = 50_000
 
 
 def named_graphs(names: str, samples: Samples, x: Tensor | None, recipe: Recipe) -> list[Graph]:
@@ -61,7 +63,11 @@ def settled(
     """
     if x is None or not (edges or recipe.teacher == "smooth") or "auto" not in (recipe.hops, recipe.message):
         return (recipe.but(filter=USUAL[0]) if recipe.filter == "auto" else recipe), None, {}
-    names = "knn" if samples.graph is None else BOTH if recipe.message == "auto" else recipe.message
+    names = recipe.message
+    if samples.graph is None:
+        names = "knn"
+    elif names == "auto":
+        names = BOTH if len(x) <= BOTH_UP_TO else "citation"
     first, *more = message_parts(samples, x, recipe.but(message=names))
     both = _joined([first, *more], recipe.alpha)
     variants: dict[str, Graph | None] = {names: None}

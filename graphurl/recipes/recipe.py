@@ -19,7 +19,7 @@ class Recipe(Choices):
         task: dr (rows of numbers to a map) or ge (nodes of a graph to vectors); decides evaluation only.
         graph: Similarity graphs, joined by +: knn, citation, citation+knn, or given (handed over).
         message: Graphs along which a graph encoder passes messages, in the same notation, or auto: citation+knn where
-            features smoothed over both find held-out edges no worse, else citation.
+            features smoothed over both find held-out edges no worse, else citation (and above 50,000 nodes).
         features: none, l2 (unit rows), idf (inverse document frequency, then unit rows), sqrt-idf (its root),
             standard (columns of mean 0 and deviation 1), scale (one factor for the whole table), pca-50 or pca-100
             (leading principal coordinates).

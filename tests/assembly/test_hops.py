@@ -175,3 +175,11 @@ def test_new_nodes_are_placed_along_the_graph_that_was_found(tmp_path: object) -
 def test_other_than_a_whole_number_or_auto_is_refused(value: object) -> None:
     with pytest.raises(InputError, match=r"hops is .*: give a whole number or auto"):
         embed(nodes(), encoder="linear", hops=value)
+
+
+def test_neighbours_of_many_nodes_are_not_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = planted(6, 0.95, 0.1)
+    assert set(chosen(samples)["edge_auc"]) == {"citation", "citation+knn"}  # type: ignore[call-overload]
+    monkeypatch.setattr("graphurl.assembly.message.BOTH_UP_TO", len(samples) - 1)
+    monkeypatch.setattr("graphurl.assembly.message.knn", lambda *_, **__: pytest.fail("neighbours were searched"))
+    assert list(chosen(samples)["edge_auc"]) == ["citation"]  # type: ignore[call-overload]
