@@ -32,10 +32,11 @@ def run(data: str, root: str | None, **settings: object) -> dict[str, object]:
 
 
 def main() -> None:
-    """Runs default and GenURL's settings on each data set."""
+    """Runs the default, free coordinates and GenURL's settings on each data set."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", nargs="+", default=["digits", "coil-20", "mnist"])
     parser.add_argument("--data-root")
+    parser.add_argument("--methods", nargs="+", help="only these recipes; map is the default one")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("maps.jsonl"))
     parser.add_argument("--fast", action="store_true", help="digits, two epochs")
@@ -45,7 +46,8 @@ def main() -> None:
     with arguments.out.open("a", encoding="utf-8") as file:
         for data in ["digits"] if arguments.fast else arguments.data:
             quick = {"epochs": 2} if arguments.fast else {}
-            recipes = [{}, {"method": GENURL[data]}] if data in GENURL else [{}]
+            recipes = [{}, {"method": "map-table"}, *([{"method": GENURL[data]}] if data in GENURL else [])]
+            recipes = [s for s in recipes if arguments.methods is None or s.get("method", "map") in arguments.methods]
             for settings in recipes:
                 row = run(data, arguments.data_root, **settings, **quick)
                 print(json.dumps(row), flush=True)
