@@ -59,7 +59,7 @@ MAIN: tuple[Row, ...] = (
     Row("nodes"),
     Row("nodes-mlp", method="nodes-mlp"),
     Row("genurl-nodes", method="genurl-nodes"),
-    Row("genurl-nodes static", method="genurl-nodes", changes={"dynamic": False}),
+    Row("genurl-nodes dynamic", method="genurl-nodes", changes={"dynamic": True}),
 )
 
 #: GenURL's Table VII: losses × input graph × static or dynamic, with its own recipe.
