@@ -49,7 +49,8 @@ def test_a_broken_run_goes_on_bit_for_bit(
     name: str, source: str, encoder: str, dropout: float, killed: bool, tmp_path: Path
 ) -> None:
     """Three batches an epoch: the breaks lie in mid-epoch, at the end of one, and before the first step is done."""
-    settings = Settings(epochs=4, lr=0.03, optimiser=name, weight_decay=0.0 if name == "gains" else 0.01, clip=1.0, checkpoint_seconds=0)
+    decay = 0.0 if name == "gains" else 0.01  # which has none
+    settings = Settings(epochs=4, lr=0.03, optimiser=name, weight_decay=decay, clip=1.0, checkpoint_seconds=0)
     choices: dict[str, Any] = {"source": source, "encoder": encoder, "dropout": dropout}
     whole = objective(**choices)
     unbroken = Trainer(settings, checkpoint=tmp_path / "whole").fit(whole)
