@@ -176,7 +176,7 @@ def test_node_embedder_takes_features_in_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("settings", [{"encoder": "mlp"}, {"message": "citation"}])
 def test_less_memory_is_taken_than_the_file_is_large(settings: dict[str, Any], tmp_path: Path) -> None:
     """Anonymous memory is sampled: pages of the file, which the system may drop, do not count."""
-    count, width = 50_000, 4000
+    count, width = 50_000, 5000
     file = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.float32, (count, width))
     generator = np.random.default_rng(0)
     for start in range(0, count, 1000):
@@ -189,6 +189,8 @@ def test_less_memory_is_taken_than_the_file_is_large(settings: dict[str, Any], t
         "from dataclasses import replace\n"
         "from benchmarks.larger_than_memory import Watch\n"
         "from graphurl.data.files import read_file\n"
+        "from graphurl.functional import mapped\n"
+        "mapped.MAPPED_FROM = 0\n"
         "samples = replace(read_file(sys.argv[1] + '/x.npy'), graph=graphurl.graphs.load(sys.argv[1] + '/g.graph'))\n"
         "with Watch() as watch:\n"
         f"    graphurl.embed(samples, epochs=0, dim=64, features='standard', task='ge', hidden=64, **{settings!r})\n"

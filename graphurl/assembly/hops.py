@@ -31,7 +31,7 @@ USUAL, ERRORS, ERRORS_OF_GRAPH = ("s2gc", 8), 2.0, 1.0
 
 Filter = tuple[str, int]
 #: Share of the edges that is held out, edges that are ranked, and the most draws to reach that number.
-SHARE, RANKED, DRAWS = 0.1, 20_000, 5
+SHARE, RANKED, DRAWS = 0.1, 20_000, 20
 #: Fewest edges that a rule can be built on.
 FEWEST = 50
 #: Absent pairs that an edge is compared with.

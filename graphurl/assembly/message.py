@@ -52,6 +52,9 @@ def settled(
 ) -> tuple[Recipe, Graph | None, Mapping[str, Any]]:
     """A recipe with numbers and names where it leaves hops or the message graph to the data.
 
+    The same data give the same, whatever the seed of the run: else runs that should differ by chance alone would
+    differ by their filter.
+
     Args:
         samples: The data.
         x: The features, prepared.
@@ -77,7 +80,7 @@ def settled(
     # A graph of the features finds its own edges best in features that were not smoothed: it says nothing of hops.
     given = samples.graph is not None and names.startswith("citation")
     candidates = allowed(recipe)
-    choice = choose(x, first, variants, candidates, recipe.seed) if given else None
+    choice = choose(x, first, variants, candidates) if given else None
     if choice is None:
         filter, hops = USUAL if USUAL in candidates else candidates[0]
         name, found = names, {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -55,8 +56,14 @@ def distributed(device: str = "auto") -> Iterator[Ranks]:
     try:
         with shared() as ranks:
             yield ranks
+        if own:
+            # torchrun ends all processes when one ends badly: none leaves before the first has written its files.
+            dist.barrier()
     finally:
         if own:
+            # The group's threads end with the last that holds it, and one that still runs when Python ends aborts
+            # the process: models that averaged gradients go first.
+            gc.collect()
             dist.destroy_process_group()
 
 
