@@ -19,6 +19,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphurl.functional.undirected import Pairs
+
 #: A function of squared distances, entry by entry.
 Radial = Callable[[Tensor], Tensor]
 
@@ -50,22 +52,21 @@ def radial_sum(z: Tensor, function: Radial, *, spacing: float = 0.5, order: int 
     return total
 
 
-def edge_sum(z: Tensor, crow: Tensor, col: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
-    """Sum over edges of a function of the squared distance, for edges that are there in both directions alike.
+def edge_sum(z: Tensor, pairs: Pairs, function: Callable[[Tensor], Tensor]) -> Tensor:
+    """Sum over the edges of an undirected graph, in both directions, of a function of the squared distance.
 
-    The two directions of an edge have to contribute the same. Then the gradient of a row is twice that of its own
-    entries: no entry is scattered, a segment is summed, which is several times as fast.
+    Each pair is looked at once. What pulls at the points is s_ij (z_i - z_j), a product of z with the slopes s as a
+    sparse matrix, which is several times as fast as scattering the entries.
 
     Args:
         z: Points, N × d.
-        crow: Row starts, (N + 1,).
-        col: Columns, (E,).
-        function: From the squared distances of all edges (E,) to a value for each.
+        pairs: Which points are joined.
+        function: From the squared distances of all pairs (E,) to a value for each, counted twice.
 
     Returns:
         The sum, differentiable in z (once).
     """
-    total: Tensor = _EdgeSum.apply(z, crow, col, function)  # type: ignore[no-untyped-call]
+    total: Tensor = _EdgeSum.apply(z, pairs, function)  # type: ignore[no-untyped-call]
     return total
 
 
@@ -101,28 +102,30 @@ class _RadialSum(torch.autograd.Function):
 
 
 class _EdgeSum(torch.autograd.Function):
-    """Value and gradient in one go, since they share the differences."""
+    """Value and gradient in one go, since they share the distances."""
 
     @staticmethod
-    def forward(ctx: Any, z: Tensor, crow: Tensor, col: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
-        flat = z.shape[1] == 2 and z.dtype in (torch.float32, torch.float64)
-        # Two numbers a point are gathered as one complex number: a third of the time.
-        points = torch.view_as_complex(z.detach().contiguous()) if flat else z.detach()
-        apart = torch.repeat_interleave(points, crow.diff(), dim=0, output_size=len(col))
-        apart = apart.sub_(points.index_select(0, col))
-        apart = torch.view_as_real(apart) if flat else apart
+    def forward(ctx: Any, z: Tensor, pairs: Pairs, function: Callable[[Tensor], Tensor]) -> Tensor:
         with torch.enable_grad():
-            distance = apart.square().sum(1).requires_grad_()
+            distance = _squared(z.detach(), pairs).requires_grad_()
             value = function(distance).sum()
             (slope,) = torch.autograd.grad(value, distance)
-        pull = torch.segment_reduce(apart.mul_(slope[:, None]), "sum", offsets=crow, axis=0, initial=0)
-        ctx.save_for_backward(4 * pull)
-        return value.detach()
+        ctx.save_for_backward(4 * pairs.laplacian(slope, z.detach()))
+        return 2 * value.detach()
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         (force,) = ctx.saved_tensors
-        return gradient * force, None, None, None
+        return gradient * force, None, None
+
+
+def _squared(z: Tensor, pairs: Pairs) -> Tensor:
+    """Squared distances of pairs. Two numbers a point are gathered as one complex number: a third of the time."""
+    if z.shape[1] != 2 or z.dtype not in (torch.float32, torch.float64):
+        return (z.index_select(0, pairs.row) - z.index_select(0, pairs.col)).square().sum(1)
+    points = torch.view_as_complex(z.contiguous())
+    apart = points.index_select(0, pairs.row).sub_(points.index_select(0, pairs.col))
+    return torch.addcmul(apart.real * apart.real, apart.imag, apart.imag)
 
 
 def _splines(z: Tensor, spacing: float, order: int) -> tuple[Tensor, list[Tensor]]:

@@ -71,11 +71,11 @@ class Loss(ABC):
         """The statistics of `partial` over a whole relation, from sums that never list its far pairs.
 
         Args:
-            p: Prescribed similarity of the pairs that have any, above 0.
-            pairs: Number of all pairs.
+            p: Prescribed similarity of the pairs that have any, above 0: one number for both directions.
+            pairs: Number of all pairs, both directions counted.
             far_weight: How often a pair with p = 0 counts; the others count once.
-            near: Adds up a function of log q over the pairs of `p`, in their order.
-            everywhere: Adds up a function of log q over all pairs.
+            near: Adds up a function of log q over the pairs of `p`, which it gets in their order, twice each.
+            everywhere: Adds up a function of log q over all pairs, both directions.
         """
         raise NotImplementedError
 
@@ -114,7 +114,7 @@ class PairLoss(Loss):
         value = near(lambda log_q: self.pairwise(p, log_q) - far_weight * self.pairwise(nothing, log_q))
         if far_weight:
             value = value + far_weight * everywhere(lambda log_q: self.pairwise(nothing, log_q))
-        return torch.stack([value, value.new_tensor(len(p) + far_weight * (pairs - len(p)))])
+        return torch.stack([value, value.new_tensor(2 * len(p) + far_weight * (pairs - 2 * len(p)))])
 
     def combine(self, parts: Tensor, reduction: str = "mean") -> Tensor:
         """Σ w ℓ, divided by Σ w for the mean."""

@@ -10,6 +10,7 @@ from torch import Tensor
 from graphurl.errors import InputError
 from graphurl.functional.mapped import row_blocks
 from graphurl.functional.sparse import csr_matrix, entries, entry_blocks
+from graphurl.functional.undirected import pairs_of
 from graphurl.graphs.graph import Graph
 from graphurl.relations.relation import Batch, Feed
 
@@ -32,7 +33,7 @@ class FullBatch:
         self.total = total_weight(graph, far_weight)
         self.nodes = torch.arange(graph.num_nodes, device=graph.col.device)
         self.p = without_zeros(prescribed(graph))
-        self.mutual = is_mutual(self.p)
+        self.pairs = pairs_of(self.p)
 
     @property
     def steps(self) -> int:
@@ -43,7 +44,7 @@ class FullBatch:
         """All nodes; what a feed samples for them is sampled anew."""
         read = self.feed(self.nodes, generator)
         return Batch(
-            self.nodes, read, p=self.p, far_weight=self.far_weight, total=self.total, mutual=self.mutual
+            self.nodes, read, p=self.p, far_weight=self.far_weight, total=self.total, pairs=self.pairs
         )  # fmt: skip
 
 
@@ -184,14 +185,6 @@ def without_zeros(p: Tensor) -> Tensor:
         return p
     before = torch.cat([kept.new_zeros(1, dtype=torch.int64), kept.cumsum(0)])
     return csr_matrix(before[p.crow_indices()], p.col_indices()[kept], p.values()[kept], (p.shape[0], p.shape[1]))
-
-
-def is_mutual(p: Tensor) -> bool:
-    """Whether a sparse matrix is symmetric."""
-    crow, col, value = p.crow_indices(), p.col_indices(), p.values()
-    row = torch.repeat_interleave(torch.arange(len(crow) - 1, device=crow.device), crow.diff())
-    order = torch.argsort(col * (len(crow) - 1) + row)
-    return bool((row[order] == col).all() and (col[order] == row).all() and (value[order] == value).all())
 
 
 def total_weight(graph: Graph, far_weight: float) -> float:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from graphurl.encoders.base import Encoded, Inputs
 from graphurl.functional.sparse import take_rows
+from graphurl.functional.undirected import Pairs
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Relation:
         weight: How often each pair counts, R × C; absent means `far_weight` for pairs with p = 0, else 1.
         far_weight: Weight of pairs with p = 0 where `weight` is absent.
         same: Row i and column i are the same sample, hence no pair.
-        mutual: p is sparse and symmetric, and every entry of it is above 0 and no sample's own.
+        pairs: The entries of p, where it is sparse and symmetric and every entry is above 0 and no sample's own.
         left_out: Which pairs of the first C' ≤ C columns are no pairs, R × C' true or false: the other keys of
             MoCo's batch, an image's own embedding among columns. Takes the place of a matrix of weights.
         total: Σ of weights of the *full* relation that this one samples. Additive losses are divided by it, a
@@ -37,7 +38,7 @@ class Relation:
     weight: Tensor | None = None
     far_weight: float = 1.0
     same: bool = False
-    mutual: bool = False
+    pairs: Pairs | None = None
     left_out: Tensor | None = None
     total: float | None = None
 
@@ -74,7 +75,7 @@ class Batch:
         weight: Pair weights of nodes × nodes; absent as in `Relation`.
         far_weight: As in `Relation`.
         total: As in `Relation`.
-        mutual: As in `Relation`.
+        pairs: As in `Relation`.
         views: How many full-size views of each sample the inputs hold, view after view.
         notes: What else the draw knows, by name: label; partner and ratio of mixtures.
     """
@@ -85,7 +86,7 @@ class Batch:
     weight: Tensor | None = None
     far_weight: float = 1.0
     total: float | None = None
-    mutual: bool = False
+    pairs: Pairs | None = None
     views: int = 1
     notes: Mapping[str, Tensor] = field(default_factory=dict)
 
@@ -97,7 +98,10 @@ class Batch:
 
         inputs, nodes = self.inputs.to(device), self.nodes.to(device)
         notes = {name: value.to(device) for name, value in self.notes.items()}
-        return replace(self, nodes=nodes, inputs=inputs, p=move(self.p), weight=move(self.weight), notes=notes)
+        pairs = None if self.pairs is None else self.pairs.to(device)
+        return replace(
+            self, nodes=nodes, inputs=inputs, p=move(self.p), weight=move(self.weight), pairs=pairs, notes=notes
+        )  # fmt: skip
 
 
 class Draw(Protocol):

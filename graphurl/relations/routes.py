@@ -104,7 +104,7 @@ def has_field(loss: Loss, relation: Relation, similarity: Similarity) -> bool:
         is_radial(loss, similarity, z.shape[1])
         and relation.cols is z
         and relation.same
-        and relation.mutual
+        and relation.pairs is not None
         and relation.weight is None
         and relation.left_out is None
         and bool(z.detach().isfinite().all())
@@ -122,17 +122,18 @@ def _spacing(similarity: Similarity) -> float:
 
 def _field(relation: Relation, similarity: Similarity, loss: Loss) -> Tensor:
     """The statistics of the whole relation: entries edge by edge, all pairs as a convolution."""
-    z, p, rows = relation.rows, relation.p, len(relation.rows)
+    z, edges, rows = relation.rows, relation.pairs, len(relation.rows)
+    assert edges is not None
 
     def near(function: Callable[[Tensor], Tensor]) -> Tensor:
-        return edge_sum(z, p.crow_indices(), p.col_indices(), lambda d2: function(similarity.log(d2)))
+        return edge_sum(z, edges, lambda d2: function(similarity.log(d2)))
 
     def everywhere(function: Callable[[Tensor], Tensor]) -> Tensor:
         spacing = _spacing(similarity)
         return radial_sum(z, lambda d2: function(similarity.log(d2)), spacing=spacing, order=FIELD_ORDER)
 
     pairs = float(rows) * (rows - 1)
-    return loss.of_sums(p.values().to(z.dtype), pairs, relation.far_weight, near, everywhere)
+    return loss.of_sums(edges.value.to(z.dtype), pairs, relation.far_weight, near, everywhere)
 
 
 def streams(loss: Loss, relation: Relation, similarity: Similarity) -> TypeGuard[KL]:

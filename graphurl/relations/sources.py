@@ -22,7 +22,7 @@ class Static(Source):
         if batch.p is None:
             raise InputError("the batch carries no p: draw it from a graph (FullBatch or EdgeBatches)")
         return Relation(
-            out.z, out.z, batch.p, batch.weight, batch.far_weight, same=True, mutual=batch.mutual, total=batch.total
+            out.z, out.z, batch.p, batch.weight, batch.far_weight, same=True, pairs=batch.pairs, total=batch.total
         )
 
 
@@ -70,7 +70,7 @@ class Dynamic(Source):
             hidden = self.given.compared(batch, self._hidden(out)).detach().to(p.dtype)
             own = self.own_similarity(hidden, p, weight)
             mixed = ((1 - progress) * p + (progress if self.rising else 1.0) * own).clamp(max=1.0)
-        return replace(relation, p=mixed, weight=weight, mutual=False)
+        return replace(relation, p=mixed, weight=weight, pairs=None)
 
     def own_similarity(self, hidden: Tensor, p: Tensor, weight: Tensor) -> Tensor:
         """p_{Z,l} of all pairs, its weighted mean matched to that of p."""

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from graphurl.functional.field import edge_sum, grid_cells, radial_sum
+from graphurl.functional.undirected import pairs_of
 
 KERNELS: dict[str, Callable[[Tensor], Tensor]] = {
     "t": lambda d2: 1 / (1 + d2),
@@ -105,29 +106,30 @@ def test_the_size_of_the_grid_is_known_before() -> None:
     assert grid_cells(z[:0], 0.5) == 0
 
 
-def mutual(n: int = 12, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+def symmetric(n: int = 12, seed: int = 0) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     dense = torch.rand(n, n, generator=generator, dtype=torch.float64)
     dense = (dense + dense.T).fill_diagonal_(0)
     dense = dense * (dense > 1.2)
     dense[3] = dense[:, 3] = 0  # a point without edges
-    sparse = dense.to_sparse_csr()
-    return sparse.crow_indices(), sparse.col_indices(), sparse.values()
+    return dense
 
 
 @pytest.mark.parametrize("dim", [1, 2, 3, 5])
 def test_edges_add_up(dim: int) -> None:
-    crow, col, p = mutual()
+    dense = symmetric()
+    pairs = pairs_of(dense.to_sparse_csr())
+    assert pairs is not None
     z = torch.randn(12, dim, generator=torch.Generator().manual_seed(1), dtype=torch.float64).requires_grad_()
 
     def each(d2: Tensor) -> Tensor:
-        return p * torch.log1p(d2)
+        return pairs.value * torch.log1p(d2)
 
-    value = edge_sum(z, crow, col, each)
+    value = edge_sum(z, pairs, each)
     expected = torch.zeros((), dtype=torch.float64)
     for i in range(12):
-        for entry in range(int(crow[i]), int(crow[i + 1])):
-            expected = expected + p[entry] * torch.log1p(((z[i] - z[col[entry]]) ** 2).sum())
+        for j in range(12):
+            expected = expected + dense[i, j] * torch.log1p(((z[i] - z[j]) ** 2).sum())
     torch.testing.assert_close(value, expected)
     (found,) = torch.autograd.grad(2 * value, z)
     torch.testing.assert_close(found, torch.autograd.grad(2 * expected, z)[0])
@@ -136,7 +138,9 @@ def test_edges_add_up(dim: int) -> None:
 
 def test_no_edge_at_all() -> None:
     z = torch.randn(4, 2).requires_grad_()
-    value = edge_sum(z, torch.zeros(5, dtype=torch.int64), torch.zeros(0, dtype=torch.int64), torch.log1p)
+    pairs = pairs_of(torch.zeros(4, 4).to_sparse_csr())
+    assert pairs is not None
+    value = edge_sum(z, pairs, torch.log1p)
     assert float(value.detach()) == 0
     (found,) = torch.autograd.grad(value, z)
     assert not found.any()

@@ -21,7 +21,7 @@ def relation(n: int = 150, dim: int = 2, far_weight: float = 0.3) -> Relation:
     batch = FullBatch(graph, IndexFeed(), far_weight=far_weight)(generator)
     z = (3 * torch.randn(n, dim, generator=generator)).double().requires_grad_()
     p = batch.p
-    return Relation(z, z, p, None, far_weight, same=True, mutual=batch.mutual, total=batch.total)
+    return Relation(z, z, p, None, far_weight, same=True, pairs=batch.pairs, total=batch.total)
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_the_grid_is_taken_where_it_can(monkeypatch: pytest.MonkeyPatch) -> None
     evaluate(whole, t, InfoNCE())
     evaluate(whole, replace(t, normalised=True), BCE())
     evaluate(whole, replace(t, mu=0.1), KL())
-    evaluate(replace(whole, mutual=False), t, KL())
+    evaluate(replace(whole, pairs=None), t, KL())
     evaluate(replace(whole, cols=whole.rows * 1), t, KL())
     evaluate(replace(whole, same=False), t, KL())
     assert taken == [1], "nothing of these is a radial sum over mutual edges and all pairs"
@@ -74,8 +74,8 @@ def test_the_grid_is_taken_where_it_can(monkeypatch: pytest.MonkeyPatch) -> None
 def test_one_way_edges_are_seen() -> None:
     generator = torch.Generator()
     graph = knn(torch.randn(40, 4, generator=generator), 3)
-    assert not FullBatch(graph.similarity(symmetrise="none"), IndexFeed())(generator).mutual
-    assert FullBatch(graph.similarity(symmetrise="max"), IndexFeed())(generator).mutual
+    assert FullBatch(graph.similarity(symmetrise="none"), IndexFeed())(generator).pairs is None
+    assert FullBatch(graph.similarity(symmetrise="max"), IndexFeed())(generator).pairs is not None
 
 
 def test_similarities_that_underflowed_are_far_pairs() -> None:
