@@ -60,7 +60,7 @@ def training_threads(recipe: Choices) -> int | None:
     """
     if not isinstance(recipe, Recipe):
         return None
-    free = recipe.encoder == "table" and recipe.batch_size == 0
+    free = recipe.free and recipe.batch_size == 0
     return 1 if free or 0 < recipe.batch_size <= SMALL_BATCH else None
 
 

@@ -50,7 +50,7 @@ def estimate_memory(
     Returns:
         Bytes, linear in the number of samples for a fixed batch.
     """
-    recipe = recipe or registry.resolve("recipes", fitting(num_rows))
+    recipe = recipe or registry.resolve("recipes", fitting({}))
     n, f, k = float(num_rows), float(num_features), recipe.n_neighbors
     rows = 4 * n * f * (1 if recipe.features == "none" else 2)
     if mapped:
@@ -71,7 +71,7 @@ def estimate_memory(
     step = pairs * 4 * 14 + 4 * 4 * min(batch, num_rows) * recipe.hidden * recipe.depth
     if recipe.encoder in ("gcn", "sage", "gat"):  # the rows that a batch's messages come from, and their copies
         step += 4 * 3 * f * min(n, batch * reached(recipe.fanout, recipe.depth) if num_rows > FULL_BATCH else n)
-    table = 16 * n * recipe.dim if recipe.encoder == "table" else 0.0
+    table = 16 * n * recipe.dim if recipe.free else 0.0
     # The filter holds its input, its result and one power of it, all dense; of a mapped table some columns.
     held = max(n, min(BLOCK_NUMBERS, n * f)) if mapped else n * f
     smooth = 12 * held if _filters(recipe) and held <= DENSE_NUMBERS else 0.0

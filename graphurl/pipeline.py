@@ -25,7 +25,7 @@ from graphurl.memory import require_memory
 from graphurl.model import Model
 from graphurl.recipes import Choices, PictureRecipe, Recipe, recipe_of
 from graphurl.recipes.images import DEFAULT_METHOD, epochs_for
-from graphurl.recipes.maps import enough_epochs, fitting
+from graphurl.recipes.maps import direct, fitting
 from graphurl.source import fingerprint, load
 from graphurl.terms.context import Builder
 from graphurl.training.callbacks import Callback, CollapseMonitor, EarlyStop, MetricsFile, Progress
@@ -133,7 +133,8 @@ def prepare(
     side = asked.but(**settings).side if isinstance(asked, PictureRecipe) else None
     loaded = load(source, data_root, pictures=isinstance(asked, PictureRecipe), side=side)
     samples = loaded.samples
-    chosen = (recipe if recipe is not None else default_recipe(samples, method)).but(**settings)
+    asked_for = settings if encoder is None else {**settings, "encoder": encoder}
+    chosen = (recipe if recipe is not None else default_recipe(samples, method, asked_for)).but(**settings)
     given = loaded.graph if graph is None else graph
     require_memory(samples, chosen, given, processes=processes_here())
     began = time.perf_counter()
@@ -267,12 +268,12 @@ def settings_of(recipe: Choices) -> Settings:
     )  # fmt: skip
 
 
-def default_recipe(samples: Samples, method: str | None) -> Choices:
-    """The recipe of a name, or the one that fits the data."""
+def default_recipe(samples: Samples, method: str | None, asked: Mapping[str, Any] | None = None) -> Choices:
+    """The recipe of a name, or the one that fits the data and what is asked for."""
     if method is None and samples.images is not None:
         method = DEFAULT_METHOD
     elif method is None and samples.graph is None:
-        method = fitting(len(samples))
+        method = fitting(asked or {})
     elif method is None:
         method = "nodes" if samples.x is not None else "nodes-only"
     chosen: Choices = registry.resolve("recipes", method)
@@ -283,4 +284,6 @@ def default_recipe(samples: Samples, method: str | None) -> Choices:
         chosen = chosen.but(dim=samples.x.shape[1])  # a linear map has no more directions than it has features
     if chosen.features in ("idf", "sqrt-idf") and samples.x is not None and not like_words(samples.x):
         chosen = chosen.but(features="standard")  # a column that is never 0 would weigh log(N / N) = 0
-    return chosen.but(epochs=enough_epochs(len(samples))) if method in ("map", "map-large") else chosen
+    if method == "map" and (asked or {}).get("metric", "euclidean") != "euclidean":
+        return chosen.but(features="none")  # principal coordinates keep no other distance
+    return direct(len(samples)) if method == "map-direct" else chosen

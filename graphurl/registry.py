@@ -25,6 +25,7 @@ PARTS: dict[str, dict[str, str]] = {
     },
     "encoders": {
         "table": "graphurl.encoders.table:Table",
+        "landmarks": "graphurl.encoders.landmarks:Landmarks",
         "mlp": "graphurl.encoders.mlp:MLP",
         "gcn": "graphurl.encoders.gcn:GCN",
         "sage": "graphurl.encoders.gcn:SAGE",
@@ -77,8 +78,7 @@ PARTS: dict[str, dict[str, str]] = {
     },
     "recipes": {
         "map": "graphurl.recipes.maps:MAP",
-        "map-large": "graphurl.recipes.maps:MAP_LARGE",
-        "map-table": "graphurl.recipes.maps:TABLE",
+        "map-direct": "graphurl.recipes.maps:DIRECT",
         "genurl-mnist": "graphurl.recipes.maps:GENURL_MNIST",
         "genurl-coil-20": "graphurl.recipes.maps:GENURL_COIL20",
         "nodes": "graphurl.recipes.nodes:NODES",

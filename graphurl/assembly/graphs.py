@@ -14,6 +14,7 @@ from graphurl.assembly.parts import Parts
 from graphurl.data.preparation import Preparation
 from graphurl.data.samples import Samples
 from graphurl.encoders.base import Encoder, Inputs, as_encoder
+from graphurl.encoders.landmarks import Landmarks
 from graphurl.encoders.sgc import normalised_adjacency, smooth_coordinates
 from graphurl.encoders.table import Table
 from graphurl.errors import InputError
@@ -69,6 +70,8 @@ def assemble_graph(
     feed, everything = build_feed(model, samples, x, recipe, message)
     if isinstance(everything, Inputs):
         model.start(everything, generator)
+    if isinstance(model, Landmarks) and x is not None:
+        model.remember(x, recipe.metric)
     if recipe.init == "pca" and isinstance(model, Table):
         if x is None:
             raise InputError("init is 'pca' and the samples have no features: use init='random'")
@@ -177,7 +180,7 @@ def build_draw(graph: Graph, feed: Feed, recipe: Recipe) -> Draw:
 def on_grid(recipe: Recipe) -> bool:
     """Whether all pairs are added up at once whatever their number: free coordinates, and a loss of radial sums."""
     loss = loss_of(recipe)
-    return recipe.encoder == "table" and is_radial(loss, similarity_of(recipe, loss), recipe.dim)
+    return recipe.free and is_radial(loss, similarity_of(recipe, loss), recipe.dim)
 
 
 def far_weight(graph: Graph, recipe: Recipe) -> float:

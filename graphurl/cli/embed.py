@@ -207,7 +207,7 @@ def recipe_of(options: argparse.Namespace, settings: dict[str, Any], loaded: Loa
     """The recipe that fits the data or was named, changed by the settings."""
     from graphurl.pipeline import default_recipe
 
-    return default_recipe(loaded.samples, options.method).but(**settings)
+    return default_recipe(loaded.samples, options.method, settings).but(**settings)
 
 
 def summary(report: dict[str, Any], folder: Path) -> str:

@@ -71,7 +71,8 @@ class GraphEmbedder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
 
     def _recipe(self, samples: Samples) -> Choices:
         """The recipe of the method, or the one that fits the data."""
-        return default_recipe(samples, self.method)
+        asked = self._resolved() | {"encoder": self.encoder}
+        return default_recipe(samples, self.method, asked)
 
     def report(self) -> Any:
         """Every metric that the fitted data allow."""

@@ -28,8 +28,9 @@ class Embedder(TransformerMixin, GraphEmbedder):  # type: ignore[misc]  # scikit
         n_components: Dimension of the embedding.
         n_neighbors: Neighbours in the kNN graph.
         metric: euclidean, cosine or manhattan.
-        loss: bce, mse, kl, gkl, infonce; None is the one of the recipe (kl).
-        encoder: mlp (places new rows), table (does not), or a module of your own.
+        loss: bce, mse, kl, gkl, infonce; None is the one of the recipe (kl). With another the map is made by a network.
+        encoder: landmarks (free coordinates; new rows among their nearest fitted ones), mlp or a module of your own (a
+            network places rows), table (places no new ones); None is the one of the recipe (landmarks).
         n_epochs: Passes over the samples.
         batch_size: Samples in a batch, 0 for all at once.
         learning_rate: Learning rate.
@@ -59,7 +60,7 @@ class Embedder(TransformerMixin, GraphEmbedder):  # type: ignore[misc]  # scikit
         n_neighbors: int = 15,
         metric: str = "euclidean",
         loss: str | None = None,
-        encoder: Any = "mlp",
+        encoder: Any = None,
         n_epochs: int | None = None,
         batch_size: int | None = None,
         learning_rate: float | None = None,

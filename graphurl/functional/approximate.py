@@ -14,42 +14,67 @@ from graphurl.functional.distance import rows_in_budget
 from graphurl.functional.mapped import row_blocks
 
 _PROJECTED = 50
+#: Lists that are searched for each query.
 _PROBES = 32
 _TRAIN_PER_LIST = 64
 
 
-def approximate_knn(x: Tensor, y: Tensor, k: int, itself: bool, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Finds neighbours by Euclidean distance through an inverted file over projected rows.
+class Index:
+    """Rows by their place in an inverted file, for one search after another.
 
-    Rows of more than 50 dimensions are projected on their leading principal directions. About sqrt(M) lists,
-    trained on a subsample, 32 of them searched. 3k + 20 candidates per query are then measured in the space
-    of x, by differences, so that only a neighbour that never became a candidate can be missed.
+    Rows of more than 50 dimensions are projected on their leading principal directions. About sqrt(M) lists, trained on
+    a subsample. Of projected rows 3k + 20 candidates per query are then measured in the space of x, by differences, so
+    that only a neighbour that never became a candidate can be missed; rows that were not projected are measured by the
+    index itself.
 
     Args:
-        x: Queries, (N, F).
         y: Rows to search, (M, F).
-        k: Number of neighbours.
-        itself: x is y, and a row is not its own neighbour.
         seed: Makes projection and lists repeatable.
-
-    Returns:
-        Indices (N, k), distances (N, k), and which rows are complete (N,): others found too few candidates.
     """
-    generator = torch.Generator().manual_seed(seed)
-    base, queries = _project(x, y, generator)
-    index = _inverted_file(base, seed)
-    fetch = min(3 * k + 20, len(y))
-    indices = torch.empty(len(x), k, dtype=torch.int64)
-    distances = torch.empty(len(x), k, dtype=x.dtype)
-    complete = torch.empty(len(x), dtype=torch.bool)
-    size = rows_in_budget(fetch * x.shape[1], 2 * x.element_size())
-    for start in range(0, len(x), size):
-        here = slice(start, start + size)
-        _, found = index.search(queries[here].numpy(), fetch)
-        own = torch.arange(start, start + len(found)) if itself else None
-        indices[here], distances[here] = _ranked(x[here], y, torch.from_numpy(found), own, k)
-        complete[here] = distances[here, -1].isfinite()
-    return indices.to(x.device), distances.to(x.device), complete.to(x.device)
+
+    def __init__(self, y: Tensor, seed: int) -> None:
+        """Projects the rows and sorts them into lists."""
+        self.y = y
+        self._mean = y.mean(0)
+        self._probe = _principal(y, self._mean, torch.Generator().manual_seed(seed))
+        self._base = self._coordinates(y)
+        self._lists = _inverted_file(self._base, seed)
+
+    def nearest(self, x: Tensor, k: int, itself: bool, probes: int | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """Finds neighbours by Euclidean distance.
+
+        Args:
+            x: Queries, (N, F).
+            k: Number of neighbours.
+            itself: x is y, and a row is not its own neighbour.
+            probes: Lists that are searched for each query; absent means 32.
+
+        Returns:
+            Indices (N, k), distances (N, k), and which rows are complete (N,): others found too few candidates.
+        """
+        queries = self._base if x is self.y else self._coordinates(x)
+        # Two more than wanted: the row itself, and one to see a tie by.
+        fetch = min(k + 2 if self._probe is None else 3 * k + 20, len(self.y))
+        indices = torch.empty(len(x), k, dtype=torch.int64)
+        distances = torch.empty(len(x), k, dtype=x.dtype)
+        complete = torch.empty(len(x), dtype=torch.bool)
+        size = rows_in_budget(fetch * x.shape[1], 2 * x.element_size())
+        self._lists.nprobe = min(probes or _PROBES, self._lists.nlist)
+        for start in range(0, len(x), size):
+            here = slice(start, start + size)
+            _, found = self._lists.search(queries[here].numpy(), fetch)
+            own = torch.arange(start, start + len(found)) if itself else None
+            indices[here], distances[here] = _ranked(x[here], self.y, torch.from_numpy(found), own, k)
+            complete[here] = distances[here, -1].isfinite()
+        return indices.to(x.device), distances.to(x.device), complete.to(x.device)
+
+    def _coordinates(self, rows: Tensor) -> Tensor:
+        """Centred rows in float32, a block at a time: no second table of the width of the first is held."""
+        made = torch.empty(len(rows), rows.shape[1] if self._probe is None else _PROJECTED)
+        for b in row_blocks(rows):
+            centred = rows[b] - self._mean
+            made[b] = centred if self._probe is None else centred @ self._probe
+        return made
 
 
 def _ranked(x: Tensor, y: Tensor, found: Tensor, own: Tensor | None, k: int) -> tuple[Tensor, Tensor]:
@@ -64,25 +89,15 @@ def _ranked(x: Tensor, y: Tensor, found: Tensor, own: Tensor | None, k: int) -> 
     return found.gather(1, order)[:, :k], distance[:, :k]
 
 
-def _project(x: Tensor, y: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Centres rows and keeps their leading principal directions, found by randomised subspace iteration."""
-    mean = y.mean(0)
-    probe = None
-    if y.shape[1] > _PROJECTED:
-        probe = torch.randn(y.shape[1], _PROJECTED, generator=generator).to(y)
-        for _ in range(4):
-            spread = (_through(y[b] - mean, probe) for b in row_blocks(y))
-            probe = torch.linalg.qr(functools.reduce(operator.add, spread)).Q
-
-    def coordinates(rows: Tensor) -> Tensor:
-        """Centred rows in float32, a block at a time: no second table of the width of the first is held."""
-        made = torch.empty(len(rows), rows.shape[1] if probe is None else _PROJECTED)
-        for b in row_blocks(rows):
-            made[b] = rows[b] - mean if probe is None else (rows[b] - mean) @ probe
-        return made
-
-    base = coordinates(y)
-    return base, base if x is y else coordinates(x)
+def _principal(y: Tensor, mean: Tensor, generator: torch.Generator) -> Tensor | None:
+    """Leading principal directions of wide rows, found by randomised subspace iteration."""
+    if y.shape[1] <= _PROJECTED:
+        return None
+    probe = torch.randn(y.shape[1], _PROJECTED, generator=generator).to(y)
+    for _ in range(4):
+        spread = (_through(y[b] - mean, probe) for b in row_blocks(y))
+        probe = torch.linalg.qr(functools.reduce(operator.add, spread)).Q
+    return probe
 
 
 def _through(rows: Tensor, probe: Tensor) -> Tensor:
@@ -99,7 +114,6 @@ def _inverted_file(base: Tensor, seed: int) -> Any:
     index = faiss.IndexIVFFlat(quantizer, dim, lists)
     index.cp.seed = seed + 1
     index.cp.max_points_per_centroid = _TRAIN_PER_LIST
-    index.nprobe = min(_PROBES, lists)
     index.train(base.numpy())
     index.add(base.numpy())
     return index

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from graphurl.errors import InputError, unknown
-from graphurl.functional.approximate import approximate_knn
+from graphurl.functional.approximate import Index
 from graphurl.functional.distance import METRICS, Metric, chunked_squared_distances, rows_in_budget, unit_rows
 from graphurl.functional.mapped import by_rows
 from graphurl.functional.sparse import take_rows
@@ -82,8 +82,38 @@ def knn(
             if metric == "cosine":
                 base = by_rows(base, unit_rows)
                 queries = base if y is None else by_rows(queries, unit_rows)
-            return _approximate(queries, base, k, y is None, seed)
+            return _approximate(queries, Index(base, seed), k, y is None)
         return _exact(queries, base, k, metric, y is None, chunk)
+
+
+class Search:
+    """The nearest of some fixed rows, for one query after another: what an approximate search builds is kept.
+
+    Args:
+        y: Rows to search, (M, F): a dense tensor or a sparse CSR tensor.
+        metric: As in `knn`.
+        seed: Makes the approximate search repeatable.
+        probes: Lists that an approximate search looks through: fewer than for a graph, a missed neighbour hardly
+            moves a place that ten of them decide.
+    """
+
+    def __init__(self, y: Tensor, *, metric: Metric = "euclidean", seed: int = 0, probes: int = 8) -> None:
+        """Keeps the rows; an index is made with the first search."""
+        self.metric, self.seed, self.probes = metric, seed, probes
+        self._y = y
+        self._index: Index | None = None
+
+    def __call__(self, x: Tensor, k: int) -> Neighbors:
+        """The k nearest rows of each query, nearest first; as `knn` with these rows as its y."""
+        if not _wants_faiss(self._y, self.metric, "auto"):
+            return knn(x, k, y=self._y, metric=self.metric, method="exact")
+        queries = _as_rows(x, self.metric)
+        _check_size(queries, self._y, k, itself=False)
+        unit = self.metric == "cosine"
+        with torch.no_grad():
+            if self._index is None:
+                self._index = Index(by_rows(self._y, unit_rows) if unit else self._y, self.seed)
+            return _approximate(by_rows(queries, unit_rows) if unit else queries, self._index, k, False, self.probes)
 
 
 def _as_rows(x: Any, metric: Metric) -> Tensor:
@@ -132,13 +162,13 @@ def _wants_faiss(y: Tensor, metric: Metric, method: str) -> bool:
     return True
 
 
-def _approximate(x: Tensor, y: Tensor, k: int, itself: bool, seed: int) -> Neighbors:
-    indices, distances, complete = approximate_knn(x, y, k, itself, seed)
+def _approximate(x: Tensor, index: Index, k: int, itself: bool, probes: int | None = None) -> Neighbors:
+    indices, distances, complete = index.nearest(x, k, itself, probes)
     missing = (~complete).nonzero()[:, 0]
     if len(missing):
         # The inverted lists of a far outlier can hold fewer than k rows.
         logger.info("%d of %d rows found too few candidates: searched exactly", len(missing), len(x))
-        parts = _search(x[missing], y, k, "euclidean", missing if itself else None, None)
+        parts = _search(x[missing], index.y, k, "euclidean", missing if itself else None, None)
         for start, found, exact in parts:
             here = missing[start : start + len(found)]
             indices[here], distances[here] = found, exact.sqrt().to(distances)

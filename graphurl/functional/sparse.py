@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from graphurl.functional.mapped import row_blocks
+
 #: Entries of a sparse matrix that are looked at at a time where that matrix may lie in a file.
 EDGES_AT_ONCE = 2**20
 
@@ -90,3 +92,19 @@ def indicator(col: Tensor, width: int) -> Tensor:
     crow = torch.arange(rows + 1, device=col.device) * each
     value = torch.ones(rows * each, device=col.device)
     return csr_matrix(crow, many.reshape(-1), value, (rows, width))
+
+
+def equal_rows(x: Tensor) -> Tensor | None:
+    """A number for each row, the same for equal ones; None where no two are equal.
+
+    Rows are told apart by a projection on a random direction in float64: of different rows two agree by a chance of
+    about 1e-16, and then count as equal.
+    """
+    direction = torch.rand(x.shape[1], generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(x.device)
+    if x.layout == torch.strided:
+        key = torch.cat([(x[rows].double() * direction).sum(1) for rows in row_blocks(x)])
+    else:
+        value = x.values().double() * direction[x.col_indices()]
+        key = torch.segment_reduce(value, "sum", offsets=x.crow_indices(), axis=0, initial=0)
+    different, group = torch.unique(key, return_inverse=True)
+    return None if len(different) == len(key) else group

@@ -3,45 +3,62 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from graphurl.recipes.recipe import Recipe
 
-#: A 2-D map with a model that places new rows; the default for rows of numbers. Row-normalised KL with a t-kernel is
-#: stochastic neighbour embedding. With another loss the kernel changes too (`nu_z` auto): the exact kernel with
-#: ν = 0.01 has κ(0) ≈ 0.125 and keeps 1 - q away from 0, where the repulsion of BCE is singular and drowns all else.
-MAP = Recipe(
+#: Any loss, any dimension, any network: batches of rows, matched by the network itself. Row-normalised KL with a
+#: t-kernel is stochastic neighbour embedding. With another loss the kernel changes too (`nu_z` auto): the exact kernel
+#: with ν = 0.01 has κ(0) ≈ 0.125 and keeps 1 - q away from 0, where the repulsion of BCE is singular and drowns all else.
+DIRECT = Recipe(
     task="dr", graph="knn", features="scale", n_neighbors=15, encoder="mlp", depth=3, hidden=256, dim=2,
     loss="kl", over="rows", nu_z="auto", normalised=False, negatives=20.0, batch_size=512, epochs=200, lr=4e-3,
 )  # fmt: skip
 
-#: From here on a batch holds too small a part of the rows to estimate a row's sum of similarities.
+#: From here on a batch holds too small a part of the rows to estimate a row's sum of similarities. A sum over pairs is
+#: estimated without bias by any batch.
 LARGE = 20_000
 
-#: The default for many rows. A sum over pairs is estimated without bias by any batch; a normalised loss is not.
-MAP_LARGE = MAP.but(loss="bce", batch_size=1024)
-
-#: Free coordinates instead of a network: places only the rows it was fitted on. Joint KL with a t-kernel is t-SNE's
-#: loss, its sum over all pairs taken exactly; push 2/3 (exaggeration 1.5) draws clusters together a little.
-TABLE = Recipe(
-    task="dr", graph="knn", features="pca-50", n_neighbors=15, perplexity="auto", symmetrise="mean", encoder="table",
+#: The default for rows of numbers: free coordinates, and new rows among their nearest fitted ones. Joint KL with a
+#: t-kernel is t-SNE's loss, its sum over all pairs taken exactly; push 2/3 (exaggeration 1.5) draws clusters together
+#: a little.
+MAP = Recipe(
+    task="dr", graph="knn", features="pca-50", n_neighbors=15, perplexity="auto", symmetrise="mean", encoder="landmarks",
     init="pca", dim=2, loss="kl", over="all", push=2 / 3, early_push=1 / 12, early=1 / 3, nu_z=1.0, batch_size=0,
     epochs=300, lr=1.0, optimiser="gains", momentum=0.8, schedule="constant", warmup=0.0,
 )  # fmt: skip
 
 #: GenURL's settings for MNIST (§5.2): σ_X = 5, ν_Z = 0.001, batch 2048, lr 0.0005 x batch/256.
-GENURL_MNIST = MAP.but(
+GENURL_MNIST = DIRECT.but(
     loss="bce", features="none", hidden=512, sigma=5.0, nu_z=0.001, batch_size=2048, lr=5e-4, scale_lr=True, epochs=20
 )
 
 #: GenURL's settings for COIL-20: σ_X = 20, ν_Z = 0.01, batch 256.
-GENURL_COIL20 = MAP.but(
+GENURL_COIL20 = DIRECT.but(
     loss="bce", features="none", hidden=512, sigma=20.0, nu_z=0.01, batch_size=256, lr=5e-4, scale_lr=True, epochs=300
 )
 
 
-def fitting(num_rows: int) -> str:
-    """Name of the map recipe for so many rows."""
-    return "map" if num_rows < LARGE else "map-large"
+#: Settings of `DIRECT` that have no meaning for `MAP`.
+_DIRECT = ("loss", "over", "far_weight", "negatives", "batch_size", "sigma", "hidden", "depth", "teacher", "max_hops")
+
+
+def fitting(asked: Mapping[str, Any]) -> str:
+    """Name of the map recipe that has what was asked for.
+
+    Args:
+        asked: Settings that the user gave. A network, another loss, batches, or more dimensions than a grid can have
+            are for `map-direct`.
+    """
+    other = asked.get("encoder") not in (None, "landmarks", "table") or bool(asked.get("dynamic"))
+    return "map-direct" if other or asked.get("dim", 2) > 3 or any(name in asked for name in _DIRECT) else "map"
+
+
+def direct(num_rows: int) -> Recipe:
+    """`DIRECT` as it fits so many rows."""
+    chosen = DIRECT.but(epochs=enough_epochs(num_rows))
+    return chosen if num_rows < LARGE else chosen.but(loss="bce", batch_size=1024)
 
 
 def enough_epochs(num_rows: int) -> int:

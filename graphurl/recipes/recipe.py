@@ -68,3 +68,8 @@ class Recipe(Choices):
     negatives: float = 5.0
     edge_share: float = 0.75
     teacher: str = "none"
+
+    @property
+    def free(self) -> bool:
+        """Whether the coordinates of each sample are trained themselves."""
+        return self.encoder in ("table", "landmarks")

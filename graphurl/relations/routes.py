@@ -60,7 +60,7 @@ def evaluate(
     divided = ranks.size > 1 and rows >= ranks.size  # fewer rows than processes: all of them do all rows
     if chunk is None and not divided and rows * cols > STREAMED_FROM and streams(loss, relation, similarity):
         return loss.combine(_streamed(relation, similarity, loss)[None]), rows * cols
-    if chunk is None and not divided and rows >= FIELD_FROM and has_field(loss, relation, similarity):
+    if chunk is None and rows >= FIELD_FROM and has_field(loss, relation, similarity):
         return _combined(loss, _field(relation, similarity, loss)[None], relation), rows * cols
     size = chunk or max(1, min(rows, DENSE_PAIRS // max(1, cols)))
     first, last = ranks.span(rows) if divided else (0, rows)

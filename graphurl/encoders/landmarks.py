@@ -1,0 +1,112 @@
+"""Free coordinates that place new rows: where most of their nearest fitted rows lie."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from graphurl.encoders.base import Encoded, Inputs
+from graphurl.encoders.table import Table
+from graphurl.errors import InputError
+from graphurl.functional.interpolate import most_likely_place
+from graphurl.functional.neighbors import Search
+from graphurl.functional.sparse import csr_matrix, equal_rows
+
+#: Fitted rows that place a new one.
+NEIGHBOURS = 10
+_SPARSE = ("starts", "columns", "values")
+
+
+class Landmarks(Table):
+    """z_i = W_i for fitted rows; a new row is pulled by its nearest fitted rows, which stay where they are.
+
+    A new row is one more node of the graph, with edges to its neighbours, and the loss pulls it alone. Far rows are left
+    out: what they push apart, the fitted rows are pushed already. A fitted row is its own nearest one and gets its own
+    place; equal rows share one. The fitted rows are kept with the model.
+
+    Args:
+        num_rows: Number of samples.
+        out_dim: Dimension of the embedding.
+        in_dim: Number of features; 0 until `remember` is called.
+        entries: Numbers of sparse features that are not 0; None means dense rows.
+        metric: Distance between feature rows.
+        generator: Source of the start.
+    """
+
+    inductive = True
+
+    def __init__(
+        self,
+        num_rows: int,
+        out_dim: int,
+        *,
+        in_dim: int = 0,
+        entries: int | None = None,
+        metric: str = "euclidean",
+        generator: torch.Generator | None = None,
+    ) -> None:
+        """Starts as a table that knows no features yet."""
+        super().__init__(num_rows, out_dim, generator=generator)
+        self.metric, self.in_dim = metric, in_dim
+        self._search: Search | None = None
+        self.groups: Tensor | None = None
+        if entries is None:
+            self.register_buffer("features", torch.zeros(num_rows, in_dim))
+            return
+        for name, size in zip(_SPARSE, (num_rows + 1, entries, entries), strict=True):
+            self.register_buffer(name, torch.zeros(size, dtype=torch.float32 if name == "values" else torch.int64))
+
+    def remember(self, x: Tensor, metric: str) -> None:
+        """Keeps the prepared rows that belong to the coordinates, in their order."""
+        self.metric, self.in_dim, self._search = metric, x.shape[1], None
+        self.groups = equal_rows(x)
+        if x.layout == torch.strided:
+            self.register_buffer("features", x.detach().float())
+            return
+        del self.features
+        parts = (x.crow_indices(), x.col_indices(), x.values())
+        for name, part in zip(_SPARSE, parts, strict=True):
+            self.register_buffer(name, part)
+
+    @property
+    def known(self) -> Tensor:
+        """The fitted rows, dense or sparse CSR."""
+        if "features" in self._buffers:
+            dense: Tensor = self.features
+            return dense
+        return csr_matrix(self.starts, self.columns, self.values, (len(self.rows), self.in_dim))
+
+    def forward(self, inputs: Inputs) -> Encoded:
+        """Looks row numbers up, and places rows of features."""
+        x = inputs.x
+        if x.layout == torch.strided and not x.is_floating_point():
+            return Encoded(inputs.pick(self._places()[x]))
+        return Encoded(inputs.pick(self._pulled(x)))
+
+    def _places(self) -> Tensor:
+        """The coordinates; equal rows are in one place, the mean of theirs."""
+        if self.groups is None:
+            return self.rows
+        count = torch.bincount(self.groups)
+        total = self.rows.new_zeros(len(count), self.rows.shape[1]).index_add(0, self.groups, self.rows)
+        return (total / count[:, None])[self.groups]
+
+    def _pulled(self, x: Tensor) -> Tensor:
+        if x.shape[1] != self.in_dim:
+            raise InputError(f"rows have {x.shape[1]} features and the fitted ones {self.in_dim}: prepare them alike")
+        if self._search is None:
+            self._search = Search(self.known, metric=self.metric)
+        near = self._search(x, min(NEIGHBOURS, len(self.rows)))
+        return most_likely_place(near.distances.to(self.rows), self._places()[near.indices.to(self.rows.device)])
+
+    def config(self) -> Mapping[str, object]:
+        """Number of rows, dimension, and what is remembered."""
+        entries = None if "features" in self._buffers else len(self.values)
+        return {**super().config(), "in_dim": self.in_dim, "entries": entries, "metric": self.metric}
+
+    def _load_from_state_dict(self, *given: object, **more: object) -> None:
+        """Equal rows are found again."""
+        super()._load_from_state_dict(*given, **more)  # type: ignore[arg-type]
+        self._search, self.groups = None, equal_rows(self.known) if self.in_dim else None
