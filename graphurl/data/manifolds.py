@@ -69,7 +69,7 @@ def manifold(name: str, rows: int, *, seed: int = 0) -> Samples:
 
 
 def swiss_roll(rows: int, rng: np.random.Generator) -> tuple[Floats, Ints, tuple[str, ...]]:
-    """A sheet rolled up in three dimensions: (t cos t, h, t sin t), t of [1.5 π, 4.5 π], uniform along the sheet's length.
+    """A sheet rolled up in three dimensions: (t cos t, h, t sin t), t of [1.5 π, 4.5 π], evenly along its length.
 
     The label is the segment along the sheet, from the inner end; segments have equal lengths.
     """

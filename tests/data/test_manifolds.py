@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -21,7 +23,7 @@ def test_a_card_is_a_shape_and_always_the_same(name: str, rng_untouched: None) -
     assert first.x is not None and again.x is not None and first.y is not None and again.y is not None
     assert torch.equal(first.x, again.x) and torch.equal(first.y, again.y)
     assert not torch.equal(first.x[:200], manifold(name, info(name).samples, seed=1).x[:200])  # type: ignore[index]
-    assert first.classes is not None and first.classes == again.classes or info(name).classes == first.classes
+    assert first.classes is not None and len(first.classes) == len(info(name).classes)
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -39,7 +41,7 @@ def test_a_roll_is_a_sheet() -> None:
     assert t.min() > 1.5 * np.pi - 1e-3 and t.max() < 4.5 * np.pi + 1e-3
     # Segments follow each other along the spiral, and rows are spread evenly over its length, not over its angle.
     ends = [(t[y == part].min(), t[y == part].max()) for part in range(10)]
-    assert all(before[1] <= after[0] for before, after in zip(ends, ends[1:], strict=False))
+    assert all(before[1] <= after[0] for before, after in pairwise(ends))
     assert np.bincount(y).min() > 240
     assert ends[0][1] - ends[0][0] > 1.5 * (ends[9][1] - ends[9][0])
 
