@@ -112,7 +112,7 @@ def plain_rows(samples: Samples) -> Samples:
     if samples.x is None:
         raise InputError(f"{samples.name} has no features: a map needs rows of numbers")
     dense = samples.x if samples.x.layout == torch.strided else samples.x.to_dense()
-    return Samples(name=samples.name, x=dense, y=samples.y, classes=samples.classes)
+    return Samples(name=samples.name, x=dense, y=samples.y, ids=samples.ids, classes=samples.classes)
 
 
 def parted(samples: Samples, held_out: int) -> tuple[Samples, Samples | None]:
