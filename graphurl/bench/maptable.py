@@ -49,7 +49,7 @@ def ratios(rows: Sequence[Row], measured: Measured) -> str:
             pairs = paired(measured.get(own.name, ()), measured.get(peer.name, ()))
             if pairs:
                 found = [ratio(pairs, key) for _, key, _ in SPENT]
-                cells = ["" if math.isnan(value) else f"{value:.2f}" for value in found]
+                cells = ["" if math.isnan(value) else f"{value:.3g}" for value in found]
                 lines.append([own.name, peer.name, *cells, str(len(pairs))])
     return _table(header, lines)
 

@@ -48,7 +48,7 @@ def dr(options: argparse.Namespace, chosen: Choose) -> int:
         }  # fmt: skip
         repeats = range(options.seeds or (1 if options.fast else 3))
         found = measurements(benches, lines, repeats, options)
-        parts = [f"{data}\n"]
+        parts = []
         for (dim, count), measured in found.items():
             tables = [table(lines, measured) for table in (markdown, held, ratios)]
             title = f"{data}, {len(fitted):,} rows, {dim} dimensions, threads: {count}"
