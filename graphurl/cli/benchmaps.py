@@ -51,7 +51,8 @@ def dr(options: argparse.Namespace, chosen: Choose) -> int:
         parts = []
         for (dim, count), measured in found.items():
             tables = [table(lines, measured) for table in (markdown, held, ratios)]
-            title = f"{data}, {len(fitted):,} rows, {dim} dimensions, threads: {count}"
+            apart = f", {options.held_out:,} held out and placed" if options.held_out else ""
+            title = f"{data}, {len(fitted):,} rows{apart}, {dim} dimensions, threads: {count}"
             parts += [title, *tables, made_by(measured)]
             for name, runs in measured.items():
                 everything.setdefault((dim, count), {}).setdefault(name, []).extend(runs)

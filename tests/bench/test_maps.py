@@ -114,7 +114,7 @@ def test_the_command_measures_in_turn_once_and_leaves_out_what_is_missing(
     call += ["--rows", "pca", "First columns", "Missing", "--seeds", "2"]
     assert main(call) == 0
     first = capsys.readouterr()
-    assert "swiss-roll-1k, 900 rows, 2 dimensions, threads: 1" in first.out
+    assert "swiss-roll-1k, 900 rows, 100 held out and placed, 2 dimensions, threads: 1" in first.out
     assert "| pca |" in first.out and "| First columns |" in first.out and "| Missing |" not in first.out
     assert "Trust held out" in first.out and "scikit-learn" in first.out
     said = [line.split() for line in first.err.splitlines() if "CPU s" in line]

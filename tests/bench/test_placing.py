@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -144,9 +146,18 @@ def test_new_rows_lie_near_the_old_ones(rng_untouched: None) -> None:
     assert np.array_equal(new, neighbours_of(x, 400))
 
 
-def test_processor_seconds_do_not_count_sleep() -> None:
+def test_processor_seconds_count_work_and_that_of_ended_children_but_no_sleep() -> None:
     found, spent = timed(lambda: time.sleep(0.3) or 5)
-    assert found == 5 and spent["wall"] >= 0.3 > 3 * spent["cpu"]
+    assert found == 5 and spent["wall"] >= 0.3 > 3 * spent["cpu"] > 0
+
+    def busy() -> None:
+        end = time.process_time() + 0.1
+        while time.process_time() < end:
+            pass
+
+    assert timed(busy)[1]["cpu"] >= 0.1
+    code = "import time\nwhile time.process_time() < 0.3: pass"
+    assert timed(lambda: subprocess.run([sys.executable, "-c", code], check=True))[1]["cpu"] >= 0.25
 
 
 def test_another_value_or_other_code_is_another_file(
