@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from graphurl import registry
-from graphurl.errors import InputError
+from graphurl.bench.peers import methods
 from graphurl.recipes import Recipe
 
 Kind = Literal["recipe", "filter", "peer"]
@@ -85,18 +85,4 @@ ROWS = (*MAIN, *LOSSES, *NU)
 
 def peers(folder: Path) -> list[Row]:
     """A line for each method in a folder: a Python file with `NAME` and `embed(x, edge_index, *, seed, data)`."""
-    if not folder.is_dir():
-        raise InputError(f"--peers {folder}: no such folder, give one with a Python file for each method")
-    found = []
-    for path in filter(is_method, sorted(folder.glob("*.py"))):
-        lines = path.read_text(encoding="utf-8").splitlines()
-        name = next((line for line in lines if line.startswith("NAME = ")), f"NAME = {path.stem!r}")
-        found.append(Row(name.partition("=")[2].strip().strip("\"'"), "peer", file=path))
-    if not found:
-        raise InputError(f"--peers {folder}: no file there has a function embed(x, edge_index, *, seed, data)")
-    return found
-
-
-def is_method(path: Path) -> bool:
-    """Whether a Python file is a method: the others of its folder are what methods share."""
-    return "\ndef embed(" in path.read_text(encoding="utf-8")
+    return [Row(name, "peer", file=path) for name, path in methods(folder, "embed(x, edge_index, *, seed, data)")]

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import multiprocessing
-import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +11,10 @@ import torch
 from torch import Tensor
 
 from graphurl.assembly import message_edges, prepared, settled
+from graphurl.bench.fresh import fresh
 from graphurl.bench.kept import Kept
-from graphurl.bench.nodes import Row, is_method
+from graphurl.bench.nodes import Row
+from graphurl.bench.peers import code, loaded
 from graphurl.data.samples import Samples
 from graphurl.embedding import versions
 from graphurl.encoders.sgc import normalised_adjacency, propagate
@@ -71,17 +68,14 @@ class NodeBench(Kept[Row]):
         """Data, probe, and the method: its settings, or its code and what its neighbours share."""
         own: Any = row.recipe(seed).chosen()
         if row.file is not None:
-            shared = [path for path in sorted(row.file.parent.glob("*.py")) if not is_method(path)]
-            code = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (row.file, *shared)]
-            own = [row.file.name, code, seed]
+            name, *checksums = code(row.file)
+            own = [name, checksums, seed]
         return [self.data, self.splits, row.kind, own]
 
     def run(self, row: Row, seed: int) -> dict[str, Any]:
         """Measures in a fresh process, so that its memory and its random state are its own."""
         task = Task(row, seed, self.data, self.root, self.splits, self.threads)
-        fresh = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(1, mp_context=fresh) as pool:
-            return pool.submit(measured, task).result()
+        return fresh(measured, task, self.threads)
 
 
 def measured(task: Task) -> dict[str, Any]:
@@ -130,18 +124,3 @@ def vectors(row: Row, samples: Samples, seed: int) -> Tensor:
     method = loaded(row.file)
     found: Tensor = method.embed(dense, torch.stack([both.rows, both.col]), seed=seed, data=samples.name.lower())
     return found.detach()
-
-
-def loaded(path: Path) -> Any:
-    """A Python file as a module that may import its neighbours, by their names from where the command runs.
-
-    So a method in benchmarks/peers says `from benchmarks.peers.views import …`, or `from . import views`.
-    """
-    folder, here = path.resolve().parent, Path.cwd()
-    root = here if folder.is_relative_to(here) else folder.parent
-    if str(root) not in sys.path:
-        sys.path.append(str(root))
-    module = importlib.import_module(".".join((*folder.relative_to(root).parts, path.stem)))
-    if Path(module.__file__ or "").resolve() != path.resolve():
-        raise InputError(f"{path}: its name stands for {module.__file__} already: rename the file or its folder")
-    return module

@@ -1,4 +1,4 @@
-"""Do clusters of the embedding agree with the labels? k-means against classes."""
+"""Do clusters of the embedding agree with the labels? k-means and HDBSCAN against classes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from graphurl.errors import InputError
-from graphurl.evaluation.arrays import UNKNOWN, as_labels, as_rows, check_finite
+from graphurl.evaluation.arrays import UNKNOWN, as_labels, as_rows, check_finite, subset_rows
 
 _MINIBATCH_ABOVE = 20_000
 
@@ -55,6 +55,53 @@ def kmeans_scores(z: Any, y: Any, n_clusters: int | None = None, *, seed: int = 
         "clustering_accuracy": matched_accuracy(truth, guess),
         "clusters": clusters,
         "protocol": f"{name}, {clusters} clusters, 4 starts, {len(rows):,} rows, seed {seed}",
+    }
+
+
+def hdbscan_scores(
+    z: Any, y: Any, min_cluster_size: int | None = None, *, subset: int | None = 10_000, seed: int = 0
+) -> dict[str, Any]:
+    """Agreement of HDBSCAN's clusters with the classes: their number and shape are found, not given.
+
+    Rows that belong to no cluster are compared as one cluster of their own, so that a method that leaves many out
+    gains nothing by it. The NMI (arithmetic normalisation) grows with the number of clusters.
+
+    Args:
+        z: Embeddings, (N, d).
+        y: Class of every row, -1 where unknown; all rows are clustered, only known ones are compared.
+        min_cluster_size: Rows that make a cluster; by default a hundredth of those clustered, at least 5.
+        subset: With more rows than this, a random subset is clustered, as all distances are needed in many
+            dimensions. None takes all rows.
+        seed: Draws the subset.
+
+    Returns:
+        hdbscan_nmi, clusters, noise (share of rows in no cluster) and protocol.
+
+    Raises:
+        InputError: Fewer than two classes, or a size that does not fit the rows.
+    """
+    from sklearn.cluster import HDBSCAN
+    from sklearn.metrics import normalized_mutual_info_score
+
+    whole = as_rows(z)
+    labels = as_labels(y, len(whole))
+    taken = subset_rows(len(whole), subset, seed)
+    rows, labels = whole[taken], labels[taken]
+    check_finite(rows, "z")
+    known = labels != UNKNOWN
+    classes = len(np.unique(labels[known]))
+    if classes < 2:
+        raise InputError(f"{classes} class among the known labels: comparing partitions needs at least two")
+    size = max(5, len(rows) // 100) if min_cluster_size is None else min_cluster_size
+    if not 2 <= size <= len(rows):
+        raise InputError(f"min_cluster_size is {size} for {len(rows)} rows: give between 2 and that number")
+    found = HDBSCAN(min_cluster_size=size, copy=True).fit(rows).labels_
+    part = f"{len(rows):,}-row subset, seed {seed}" if len(rows) < len(whole) else f"all {len(rows):,} rows"
+    return {
+        "hdbscan_nmi": float(normalized_mutual_info_score(labels[known], found[known])),
+        "clusters": len(set(found.tolist()) - {-1}),
+        "noise": float(np.mean(found == -1)),
+        "protocol": f"HDBSCAN, clusters of {size} rows or more, noise as one cluster, {part}",
     }
 
 

@@ -40,6 +40,7 @@ ON_REQUEST: dict[str, str] = {
     "linear_protocol": "graphurl.evaluation.protocols:linear_protocol",
     "fast_linear": "graphurl.evaluation.protocols:fast_linear",
     "confident_accuracy": "graphurl.evaluation.confident:confident_accuracy",
+    "hdbscan_nmi": "graphurl.evaluation.cluster:hdbscan_scores",
     "split_probe": "graphurl.evaluation.splits:split_probe",
 }
 

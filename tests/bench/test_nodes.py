@@ -13,7 +13,8 @@ import graphurl
 from graphurl import registry
 from graphurl.bench.nodes import GROUPS, ROWS, Row, peers
 from graphurl.bench.nodetable import by_split, gains, markdown, seeds, untrained
-from graphurl.bench.vectors import NodeBench, Task, loaded, measured, vectors
+from graphurl.bench.peers import loaded
+from graphurl.bench.vectors import NodeBench, Task, measured, vectors
 from graphurl.cli import main
 from graphurl.data import load
 from graphurl.errors import InputError

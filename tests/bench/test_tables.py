@@ -45,9 +45,7 @@ def test_the_paired_test_is_scipys() -> None:
         ("", (2.0, 0.01), (0.0, 0.01), ""),
     ],
 )
-def test_what_is_said_of_a_claim(
-    claim: str, knn: tuple[float, float], nlad: tuple[float, float], said: str
-) -> None:
+def test_what_is_said_of_a_claim(claim: str, knn: tuple[float, float], nlad: tuple[float, float], said: str) -> None:
     found = {"knn20_h": knn, "linear_h": knn, "knn20_z": knn, "nlad_z": nlad}
     row = Row("a", "simclr", claim=claim)
     assert verdict(row, found, 3) == said
