@@ -38,8 +38,8 @@ from graphurl.recipes import Recipe
 
 CLASSES, DEGREE = 50, 20
 METHODS: dict[str, dict[str, Any]] = {
-    "map, graph given": {"method": "map-large", "features": "none"},
-    "map, neighbours searched": {"method": "map-large", "features": "scale"},
+    "map, graph given": {"method": "map-direct", "loss": "bce", "features": "none"},
+    "map, neighbours searched": {"method": "map-direct", "loss": "bce", "features": "scale"},
     "nodes": {"method": "nodes", "features": "standard", "message": "citation", "hops": 4, "dim": 32},
     "sage": {
         "method": "nodes", "features": "standard", "message": "citation", "encoder": "sage", "depth": 2, "fanout": 5,

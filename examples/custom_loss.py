@@ -11,7 +11,7 @@ from graphurl import assembly
 from graphurl.data import load
 from graphurl.evaluation.report import evaluate
 from graphurl.losses import BCE, GKL, MSE, Loss, PairLoss
-from graphurl.recipes.maps import MAP
+from graphurl.recipes.maps import DIRECT
 from graphurl.training import Settings, Trainer
 
 
@@ -35,7 +35,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     samples = load("digits")
-    recipe = MAP.but(loss="bce", epochs=3 if arguments.fast else 60, seed=0)  # kernel and far pairs of sums
+    recipe = DIRECT.but(loss="bce", epochs=3 if arguments.fast else 60, seed=0)  # kernel and far pairs of sums
     losses: list[Loss] = [Hellinger(), MSE(), BCE(), GKL()]
     for loss in losses:
         parts = assembly.assemble(samples, recipe)

@@ -46,13 +46,14 @@ class Row:
 
     def recipe(self, samples: Samples, seed: int, dim: int) -> Choices:
         """The settings for some rows."""
-        return default_recipe(samples, self.method or None).but(**self.changes, dim=dim, seed=seed)
+        asked = {**self.changes, "dim": dim, "seed": seed}
+        return default_recipe(samples, self.method or None, asked).but(**asked)
 
 
 MAIN: tuple[Row, ...] = (
     Row("pca", "pca"),
     Row("default"),
-    Row("map-table", method="map-table"),
+    Row("map-direct", method="map-direct"),
     Row("genurl-mnist", method="genurl-mnist"),
     Row("genurl-coil-20", method="genurl-coil-20"),
 )

@@ -164,7 +164,7 @@ def test_every_graph_encoder_reads_the_weights(
 def test_all_pairs_of_free_coordinates_are_taken_whatever_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("graphurl.assembly.graphs.FULL_BATCH", 50)
     samples = Samples(name="rows", x=torch.randn(120, 6, generator=torch.Generator().manual_seed(0)))
-    table = registry.resolve("recipes", "map-table").but(epochs=1)
+    table = registry.resolve("recipes", "map").but(epochs=1)
     assert isinstance(assemble(samples, table).objective.draw, FullBatch)
     others: list[dict[str, object]] = [
         {"dim": 5}, {"over": "rows"}, {"encoder": "mlp"}, {"loss": "bce"}, {"metric_z": "cosine"},
@@ -177,7 +177,7 @@ def test_all_pairs_of_free_coordinates_are_taken_whatever_their_number(monkeypat
 def test_a_perplexity_gives_every_row_the_same_say() -> None:
     x = torch.randn(200, 6, generator=torch.Generator().manual_seed(0)) * torch.logspace(0, 1, 200)[:, None]
     samples = Samples(name="rows", x=x)
-    table = registry.resolve("recipes", "map-table")
+    table = registry.resolve("recipes", "map")
     graph = similarity_graph(samples, x, table.but(symmetrise="none"))
     assert graph.weight is not None
     sums = torch.zeros(200).index_add(0, graph.rows, graph.weight)
@@ -194,6 +194,6 @@ def test_a_map_of_free_coordinates_keeps_clusters_apart() -> None:
     generator = torch.Generator().manual_seed(0)
     y = torch.arange(300) % 5
     x = 4 * torch.randn(5, 60, generator=generator)[y] + torch.randn(300, 60, generator=generator)
-    z = embed(Samples(name="rows", x=x, y=y), method="map-table", epochs=150).z
+    z = embed(Samples(name="rows", x=x, y=y), method="map", epochs=150).z
     own = torch.cdist(torch.from_numpy(z), torch.from_numpy(z)).topk(6, largest=False).indices[:, 1:]
     assert float((y[own] == y[:, None]).float().mean()) > 0.98

@@ -271,3 +271,24 @@ def test_recall_on_mnist() -> None:
         raw = np.frombuffer(file.read(), np.uint8, offset=16).reshape(-1, 784)
     x = torch.from_numpy(raw[:10_000].astype(np.float32))
     assert recall(knn(x, 15, method="faiss"), knn(x, 15, method="exact")) >= 0.97
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine", "manhattan"])
+def test_a_search_is_a_search_each_time(metric: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    y, x = draw(300, 6).float(), draw(20, 6, 1).float()
+    search = neighbors.Search(y, metric=metric)  # type: ignore[arg-type]
+    exact = knn(x, 4, y=y, metric=metric)  # type: ignore[arg-type]
+    for part in (slice(None), slice(0, 3)):
+        found = search(x[part], 4)
+        assert torch.equal(found.indices, exact.indices[part])
+        torch.testing.assert_close(found.distances, exact.distances[part])
+    monkeypatch.setattr(neighbors, "EXACT_UP_TO", 100)
+    made: list[int] = []
+    index = neighbors.Index
+    monkeypatch.setattr(neighbors, "Index", lambda *given: made.append(1) or index(*given))  # type: ignore[func-returns-value]
+    search = neighbors.Search(y, metric=metric, probes=300)  # type: ignore[arg-type]
+    for part in (slice(None), slice(0, 3)):
+        found = search(x[part], 4)
+        assert torch.equal(found.indices, exact.indices[part])
+        torch.testing.assert_close(found.distances, exact.distances[part], rtol=1e-5, atol=1e-6)
+    assert made == ([] if metric == "manhattan" else [1]), "an index is made once"

@@ -1,0 +1,84 @@
+"""Landmarks: coordinates of fitted rows, and new rows among them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+import graphurl
+from graphurl.encoders import Inputs
+from graphurl.encoders.landmarks import NEIGHBOURS, Landmarks
+from graphurl.errors import InputError
+from graphurl.functional import neighbors
+from graphurl.functional.interpolate import most_likely_place
+
+
+def rows(n: int = 60, f: int = 7, seed: int = 0) -> Tensor:
+    return torch.randn(n, f, generator=torch.Generator().manual_seed(seed))
+
+
+def fitted(x: Tensor, metric: str = "euclidean") -> Landmarks:
+    encoder = Landmarks(len(x), 2, generator=torch.Generator().manual_seed(1))
+    encoder.remember(x, metric)
+    return encoder
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+def test_a_fitted_row_is_where_it_was_and_a_new_one_among_its_neighbours(sparse: bool, metric: str) -> None:
+    x = rows().relu() + torch.eye(7)[0]  # parallel rows are equal to a cosine, and share no place
+    encoder = fitted(x.to_sparse_csr() if sparse else x, metric)
+    with torch.no_grad():
+        assert torch.equal(encoder(Inputs(x)).z, encoder(Inputs(torch.arange(60))).z)
+        new = rows(5, seed=3).relu()
+        near = neighbors.knn(new, NEIGHBOURS, y=x, metric=metric, method="exact")
+        expected = most_likely_place(near.distances, encoder.rows[near.indices])
+        torch.testing.assert_close(encoder(Inputs(new)).z, expected)
+
+
+def test_equal_rows_share_a_place_and_a_gradient() -> None:
+    x = rows(6)
+    x[4] = x[1]
+    encoder = fitted(x)
+    z = encoder(Inputs(torch.arange(6))).z
+    assert torch.equal(z[1], z[4])
+    torch.testing.assert_close(z[1], encoder.rows[[1, 4]].mean(0))
+    assert torch.equal(z[[0, 2, 3, 5]], encoder.rows[[0, 2, 3, 5]])
+    with torch.no_grad():
+        assert torch.equal(encoder(Inputs(x)).z, z)
+    z[1].sum().backward()
+    assert encoder.rows.grad is not None
+    torch.testing.assert_close(encoder.rows.grad[[1, 4]], torch.full((2, 2), 0.5))
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_state_brings_everything_back(sparse: bool) -> None:
+    x = rows().relu()
+    x[3] = x[2]
+    encoder = fitted(x.to_sparse_csr() if sparse else x, "cosine")
+    again = Landmarks(**encoder.config())  # type: ignore[arg-type]
+    again.load_state_dict(encoder.state_dict())
+    with torch.no_grad():
+        for read in (rows(5, seed=3), torch.arange(60)):
+            assert torch.equal(again(Inputs(read)).z, encoder(Inputs(read)).z)
+
+
+def test_rows_of_another_width_are_refused() -> None:
+    with pytest.raises(InputError, match="3 features"):
+        fitted(rows())(Inputs(rows(2, 3)))
+
+
+def test_what_is_transformed_is_what_was_fitted(tmp_path: object) -> None:
+    """Through preparation, chunks and a saved run; equal rows included, and an approximate search."""
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(16_000, 3)).astype(np.float32)
+    x[5000] = x[17]
+    mapper = graphurl.Embedder(n_epochs=3, random_state=0).fit(x)
+    assert mapper.embedding_[5000].tobytes() == mapper.embedding_[17].tobytes()
+    assert np.array_equal(mapper.transform(x), mapper.embedding_)
+    few = mapper.transform(x[:7] + 0.01)
+    mapper.save(tmp_path / "run")  # type: ignore[operator]
+    again = graphurl.Embedding.load(tmp_path / "run")  # type: ignore[operator]
+    assert np.array_equal(again.transform(x[:7] + 0.01), few)
