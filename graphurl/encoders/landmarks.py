@@ -22,9 +22,9 @@ _SPARSE = ("starts", "columns", "values")
 class Landmarks(Table):
     """z_i = W_i for fitted rows; a new row is pulled by its nearest fitted rows, which stay where they are.
 
-    A new row is one more node of the graph, with edges to its neighbours, and the loss pulls it alone. Far rows are left
-    out: what they push apart, the fitted rows are pushed already. A fitted row is its own nearest one and gets its own
-    place; equal rows share one. The fitted rows are kept with the model.
+    A new row is one more node of the graph, with edges to its neighbours, and the loss pulls it alone: its neighbours
+    were pushed away from all far rows already. A fitted row is its own nearest one and gets its own place; equal rows
+    share one. The fitted rows are kept with the model.
 
     Args:
         num_rows: Number of samples.
@@ -36,6 +36,10 @@ class Landmarks(Table):
     """
 
     inductive = True
+    features: Tensor
+    starts: Tensor
+    columns: Tensor
+    values: Tensor
 
     def __init__(
         self,
@@ -74,8 +78,7 @@ class Landmarks(Table):
     def known(self) -> Tensor:
         """The fitted rows, dense or sparse CSR."""
         if "features" in self._buffers:
-            dense: Tensor = self.features
-            return dense
+            return self.features
         return csr_matrix(self.starts, self.columns, self.values, (len(self.rows), self.in_dim))
 
     def forward(self, inputs: Inputs) -> Encoded:
@@ -108,5 +111,5 @@ class Landmarks(Table):
 
     def _load_from_state_dict(self, *given: object, **more: object) -> None:
         """Equal rows are found again."""
-        super()._load_from_state_dict(*given, **more)  # type: ignore[arg-type]
+        super()._load_from_state_dict(*given, **more)
         self._search, self.groups = None, equal_rows(self.known) if self.in_dim else None

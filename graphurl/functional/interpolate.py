@@ -16,9 +16,10 @@ def most_likely_place(distances: Tensor, places: Tensor) -> Tensor:
 
     $$\arg\min_z \sum_j w_j \log(1 + |z - y_j|^2 / s^2),$$
 
-    the attraction of t-SNE with its own weights, which ignores neighbours that lie apart from the rest: their mean would
-    fall between two clusters. Iteratively reweighted means find it, beginning at the mean; s is halved from the spread of
-    the neighbours, so that they settle on one cluster step by step (graduated non-convexity, Blake and Zisserman 1987).
+    the attraction of t-SNE with its own weights, which ignores neighbours that lie apart from the rest: their mean
+    would fall between two clusters. Iteratively reweighted means find it, beginning at the mean; s is halved from the
+    spread of the neighbours, so that they settle on one cluster step by step (graduated non-convexity, Blake and
+    Zisserman 1987).
 
     Args:
         distances: From each new point to its neighbours in the space of the data, N × k, nearest first.

@@ -10,7 +10,7 @@ from graphurl.recipes.recipe import Recipe
 
 #: Any loss, any dimension, any network: batches of rows, matched by the network itself. Row-normalised KL with a
 #: t-kernel is stochastic neighbour embedding. With another loss the kernel changes too (`nu_z` auto): the exact kernel
-#: with ν = 0.01 has κ(0) ≈ 0.125 and keeps 1 - q away from 0, where the repulsion of BCE is singular and drowns all else.
+#: with ν = 0.01 has κ(0) ≈ 0.125 and keeps 1 - q away from 0, where the repulsion of BCE is singular and drowns all.
 DIRECT = Recipe(
     task="dr", graph="knn", features="scale", n_neighbors=15, encoder="mlp", depth=3, hidden=256, dim=2,
     loss="kl", over="rows", nu_z="auto", normalised=False, negatives=20.0, batch_size=512, epochs=200, lr=4e-3,
@@ -24,8 +24,8 @@ LARGE = 20_000
 #: t-kernel is t-SNE's loss, its sum over all pairs taken exactly; push 2/3 (exaggeration 1.5) draws clusters together
 #: a little.
 MAP = Recipe(
-    task="dr", graph="knn", features="pca-50", n_neighbors=15, perplexity="auto", symmetrise="mean", encoder="landmarks",
-    init="pca", dim=2, loss="kl", over="all", push=2 / 3, early_push=1 / 12, early=1 / 3, nu_z=1.0, batch_size=0,
+    task="dr", graph="knn", features="pca-50", n_neighbors=15, perplexity="auto", symmetrise="mean",
+    encoder="landmarks", init="pca", dim=2, loss="kl", over="all", push=2 / 3, early_push=1 / 12, early=1 / 3, nu_z=1.0, batch_size=0,
     epochs=300, lr=0.5, optimiser="gains", momentum=0.8, schedule="constant", warmup=0.0,
 )  # fmt: skip
 
@@ -52,7 +52,9 @@ def fitting(asked: Mapping[str, Any]) -> str:
             are for `map-direct`.
     """
     other = asked.get("encoder") not in (None, "landmarks", "table") or bool(asked.get("dynamic"))
-    return "map-direct" if other or asked.get("dim", 2) > 3 or any(name in asked for name in _DIRECT) else "map"
+    # Settings of a command line are words still, and those without a meaning are refused later.
+    beyond = str(asked.get("dim", 2)) not in ("1", "2", "3")
+    return "map-direct" if other or beyond or any(name in asked for name in _DIRECT) else "map"
 
 
 def direct(num_rows: int) -> Recipe:

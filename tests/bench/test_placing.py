@@ -101,10 +101,10 @@ def test_a_recipe_is_what_embed_gives_and_principal_coordinates_are_linear() -> 
     from graphurl.bench.placing import own, principal
 
     samples = samples_of(DATA)
-    row = Row("a", method="map", changes={"epochs": 2})
+    row = Row("a", method="map", changes={"epochs": 2, "encoder": "table"})
     z, transform = own(Task(row, 4, DATA))(samples)
     assert transform is None
-    assert np.array_equal(z, graphurl.embed(samples, method="map", epochs=2, seed=4, device="cpu").z)
+    assert np.array_equal(z, graphurl.embed(samples, method="map", encoder="table", epochs=2, seed=4, device="cpu").z)
     found = measured(Task(row, 4, DATA, warm_up=0))
     assert found["settings"]["epochs"] == 2 and "new_wall" not in found
     z, transform = principal(Task(Row("pca", "pca"), 0, DATA, dim=3))(samples)
@@ -177,6 +177,6 @@ def test_another_value_or_other_code_is_another_file(
     assert peer.file is not None
     peer.file.write_text(METHOD + "# changed\n")
     others.add(paths(peer))
-    monkeypatch.setattr("graphurl.recipes.maps.MAP", registry.resolve("recipes", "map").but(lr=0.5))
+    monkeypatch.setattr("graphurl.recipes.maps.MAP", registry.resolve("recipes", "map").but(lr=0.7))
     others.add(paths())
     assert len(others - set(first)) == 12
