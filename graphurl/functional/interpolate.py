@@ -30,8 +30,6 @@ def most_likely_place(distances: Tensor, places: Tensor) -> Tensor:
     """
     nearest = distances[:, :1].clamp_min(torch.finfo(distances.dtype).tiny)
     weight = torch.exp(-((distances / nearest).clamp_max(1e3) ** 2))
-    # At distance 0 the neighbours at 0 are all that counts.
-    weight = torch.where(distances[:, :1] > 0, weight, (distances == 0).to(weight))
     place = _mean(weight, places)
     spread = _mean(weight, (places - place[:, None]).square().sum(2, keepdim=True)).sqrt()
     for halving in range(_HALVINGS):

@@ -25,8 +25,8 @@ LARGE = 20_000
 #: a little.
 MAP = Recipe(
     task="dr", graph="knn", features="pca-50", n_neighbors=15, perplexity="auto", symmetrise="mean",
-    encoder="landmarks", init="pca", dim=2, loss="kl", over="all", push=2 / 3, early_push=1 / 12, early=1 / 3, nu_z=1.0, batch_size=0,
-    epochs=300, lr=0.5, optimiser="gains", momentum=0.8, schedule="constant", warmup=0.0,
+    encoder="landmarks", init="pca", dim=2, loss="kl", over="all", push=2 / 3, early_push=1 / 12, early=1 / 3,
+    nu_z=1.0, batch_size=0, epochs=300, lr=0.5, optimiser="gains", momentum=0.8, schedule="constant", warmup=0.0,
 )  # fmt: skip
 
 #: GenURL's settings for MNIST (§5.2): σ_X = 5, ν_Z = 0.001, batch 2048, lr 0.0005 x batch/256.

@@ -48,6 +48,14 @@ def test_the_grid_gives_what_all_pairs_give(loss: Loss, nu: float, sigma: float,
 
 
 @pytest.mark.usefixtures("fine")
+@pytest.mark.parametrize("loss", [MSE(), GKL()], ids=repr)
+def test_a_mean_divides_by_all_pairs(loss: Loss) -> None:
+    whole, similarity = replace(relation(), total=None), Similarity(1.0, normalised=False)
+    found, expected = (evaluate(whole, similarity, loss, chunk=chunk)[0] for chunk in (None, len(whole.rows)))
+    torch.testing.assert_close(found, expected, rtol=2e-4, atol=1e-6)
+
+
+@pytest.mark.usefixtures("fine")
 def test_the_grid_is_taken_where_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[int] = []
     original = routes._field
