@@ -39,7 +39,7 @@ class Recipe(Choices):
             found with the hops, s2gc where they are given.
         fanout: Neighbours that a node takes in each layer where the graph is too large to be encoded whole; -1 for all.
         dropout: Share of hidden units dropped.
-        init: auto, random or pca: where a table or a map starts.
+        init: Where a table starts: random (auto), pca, or spectral (eigenvectors of the similarity graph).
         negatives: Weight of all far pairs relative to the mass of p, where far_weight is auto.
         edge_share: Share of a batch that is edge ends.
         teacher: none, or smooth: features smoothed along the message graph, as vectors that the encoder has to find
