@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from graphurl import data, encoders, evaluation, functional, graphs, losses, plots, recipes, relations, training
+    from graphurl.data.annotated import from_anndata
     from graphurl.embedding import Embedding
     from graphurl.estimators.embedder import Embedder
     from graphurl.estimators.nodes import NodeEmbedder
@@ -25,6 +26,7 @@ _NAMES = {
     "NodeEmbedder": "graphurl.estimators.nodes:NodeEmbedder",
     "ImageEmbedder": "graphurl.estimators.images:ImageEmbedder",
     "Graph": "graphurl.graphs.graph:Graph",
+    "from_anndata": "graphurl.data.annotated:from_anndata",
     "estimate_memory": "graphurl.memory:estimate_memory",
     "Similarity": "graphurl.similarity:Similarity",
     "distributed": "graphurl.training.distributed:distributed",
@@ -48,6 +50,7 @@ __all__ = [
     "encoders",
     "estimate_memory",
     "evaluation",
+    "from_anndata",
     "functional",
     "graphs",
     "losses",

@@ -98,7 +98,8 @@ def _leading(a: Any, k: int) -> np.ndarray:
         )
     except ArpackNoConvergence:
         values, vectors = lobpcg(shifted, draws.standard_normal((n, k)), largest=True, tol=1e-4, maxiter=500)
-    return vectors[:, np.argsort(-values, kind="stable")]
+    leading: np.ndarray = vectors[:, np.argsort(-values, kind="stable")]
+    return leading
 
 
 def _places(sizes: list[int], dim: int) -> tuple[list[np.ndarray], list[float]]:

@@ -11,6 +11,7 @@ from torch import Tensor
 from graphurl.errors import InputError
 from graphurl.functional import neighbors
 from graphurl.functional.distance import Metric
+from graphurl.functional.sparse import some_rows
 from graphurl.graphs.algebra import scale, weighted
 from graphurl.graphs.checks import as_tensor, index_tensor
 from graphurl.graphs.graph import Graph
@@ -64,7 +65,7 @@ def class_neighbors(x: Any, y: Any, k: int = 15, metric: Metric = "euclidean", s
         nearest = min(k, len(members) - 1)
         if nearest < 1:
             continue
-        found = neighbors.knn(_rows(x, members), nearest, metric=metric, seed=seed)
+        found = neighbors.knn(some_rows(x, members), nearest, metric=metric, seed=seed)
         rows.append(members.repeat_interleave(nearest))
         cols.append(members[found.indices.reshape(-1)])
         lengths.append(found.distances.reshape(-1).float())
@@ -96,9 +97,3 @@ def supervise(graph: Graph, within: Graph, y: Any, target_weight: float) -> Grap
     return Graph.from_edges(
         mixed.rows[keep], mixed.col[keep], mixed.num_nodes, weight=mixed.weight[keep], ids=graph.ids, provenance=made
     )
-
-
-def _rows(x: Tensor, members: Tensor) -> Tensor:
-    from graphurl.functional.sparse import take_rows
-
-    return x[members] if x.layout == torch.strided else take_rows(x, members).to_sparse_csr()

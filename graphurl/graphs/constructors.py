@@ -27,7 +27,8 @@ def knn(x: Any, k: int = 15, metric: Metric = "euclidean", method: str = "auto",
     Args:
         x: Features, (N, F): a dense tensor or array, a sparse CSR tensor, or a scipy CSR matrix.
         k: Number of neighbours, at least 1 and below N.
-        metric: euclidean, cosine, correlation, manhattan, hamming, jaccard, or a callable on two sets of rows that returns distances.
+        metric: euclidean, cosine, correlation, manhattan, hamming, jaccard, or a callable on two sets of rows that
+            returns distances.
         method: exact, faiss (approximate), or auto, which chooses by size.
         seed: Makes the approximate search repeatable.
 
