@@ -107,8 +107,10 @@ def similarity_graph(samples: Samples, x: Tensor | None, recipe: Recipe, graph: 
             require_edges(part)
     settings: dict[str, Any] = {"nu": recipe.nu_x, "symmetrise": recipe.symmetrise, "sigma": recipe.sigma}
     settings["mu"] = "nearest" if recipe.mu_x == "auto" else recipe.mu_x
-    if recipe.perplexity != 0:
-        wanted = PERPLEXITY * recipe.n_neighbors if recipe.perplexity == "auto" else float(recipe.perplexity)
+    # A graph that is handed over may have fewer neighbours than the recipe's own would; a single one has all the mass.
+    most = min([recipe.n_neighbors, *(int(part.degree.max()) for part in parts if part.num_edges)])
+    if recipe.perplexity != 0 and not (recipe.perplexity == "auto" and most == 1):
+        wanted = PERPLEXITY * most if recipe.perplexity == "auto" else float(recipe.perplexity)
         settings |= {"sigma": "local", "mu": 0.0, "perplexity": max(1.0, wanted), "conditional": True}
     reach = [g.shortest_paths(max_hops=recipe.max_hops) if recipe.max_hops > 1 else g for g in parts]
     bare = [g.weight is None and g.length is not None for g in reach]

@@ -11,6 +11,7 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
+from graphurl import registry
 from graphurl.data.samples import Samples
 from graphurl.embedding import Embedding
 from graphurl.errors import InputError
@@ -105,9 +106,10 @@ class GraphEmbedder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
         """Whether new samples can be placed; `transform` exists only then."""
         if hasattr(self, "result_"):
             return self.result_.model.inductive
-        if getattr(self, "encoder", None) is None:
-            return getattr(self, "method", None) != "table" and getattr(self, "metric", None) != "precomputed"
-        return self.encoder != "table"  # type: ignore[no-any-return]
+        encoder = getattr(self, "encoder", None)
+        if encoder is None and self.method in registry.names("recipes"):
+            encoder = registry.resolve("recipes", self.method).encoder
+        return encoder != "table" and getattr(self, "metric", None) != "precomputed"
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the coordinates: graphurl0, graphurl1 … in order."""

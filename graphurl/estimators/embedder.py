@@ -26,6 +26,9 @@ from graphurl.graphs.graph import Graph
 from graphurl.pipeline import default_recipe
 from graphurl.recipes import Choices, Recipe
 
+#: The recipe of free coordinates.
+FREE = "map-table"
+
 
 class Embedder(TransformerMixin, GraphEmbedder):  # type: ignore[misc]  # scikit-learn has no types
     """Dimension reduction by matching a kNN graph (GenURL); scikit-learn's contract.
@@ -198,7 +201,7 @@ class Embedder(TransformerMixin, GraphEmbedder):  # type: ignore[misc]  # scikit
 
     def _recipe(self, samples: Samples) -> Choices:
         """The recipe of the method, or the one that fits the data: free coordinates where there are no rows."""
-        return default_recipe(samples, self.method or ("table" if samples.x is None else None))
+        return default_recipe(samples, self.method or (FREE if samples.x is None else None))
 
     def transform(self, X: Any) -> Any:
         """Embeds new rows: one pass through the encoder, in evaluation mode."""

@@ -59,19 +59,23 @@ def from_distance_rows(rows: Any, k: int, graph: Graph | None) -> Samples:
 def supervised(
     samples: Samples, y: Any, recipe: Recipe, graph: Graph | None, target_weight: float, *, metric: Any
 ) -> Graph:
-    """The recipe's similarity with that inside classes mixed in; nearest rows of the same class, as p_X has them."""
+    """The recipe's similarity with that inside classes mixed in.
+
+    Half of a row's edges inside its class go to the nearest rows, which keeps the shape of a class, and half to any,
+    which holds it together: a smooth encoder does not part classes that lie in each other for near pairs alone.
+    """
     if y is None:
         raise InputError(f"target_weight is {target_weight} and there are no labels: give y, with -1 where unknown")
     classes, _ = class_labels(y, len(samples), "y")
     _, x = prepared(samples, recipe)
     p_x = similarity_graph(samples, x, recipe, graph)
-    k = recipe.n_neighbors
-    if x is None:
-        within = labels(classes, k, recipe.seed)
-    else:
+    half = max(1, recipe.n_neighbors // 2)
+    within = labels(classes, half, recipe.seed)
+    if x is not None:
         rows = compared_rows(samples, x, recipe)
         chosen = metric if callable(metric) else recipe.metric
-        within = similarity_graph(samples, x, recipe, class_neighbors(rows, classes, k, chosen, recipe.seed))
+        near = class_neighbors(rows, classes, half, chosen, recipe.seed)
+        within = within | similarity_graph(samples, x, recipe, near) if near.num_edges else within
     return supervise(p_x, within, classes, target_weight)
 
 

@@ -70,7 +70,8 @@ def test_lonely_nodes_pairs_and_graphs_without_edges_are_finite_and_distinct() -
         assert np.isfinite(found).all()
         assert len(np.unique(found.round(6), axis=0)) == 8
         np.testing.assert_allclose(found.mean(0), 0, atol=0.02)
-    none = Graph.from_edges(torch.zeros(0, dtype=torch.long), torch.zeros(0, dtype=torch.long), 5, weight=torch.zeros(0))
+    nobody = torch.zeros(0, dtype=torch.long)
+    none = Graph.from_edges(nobody, nobody, 5, weight=torch.zeros(0))
     assert np.isfinite(layout(none)).all()
 
 
