@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -28,7 +29,7 @@ from graphurl.recipes.images import DEFAULT_METHOD, epochs_for
 from graphurl.recipes.maps import direct, fitting
 from graphurl.source import fingerprint, load
 from graphurl.terms.context import Builder
-from graphurl.training.callbacks import Callback, CollapseMonitor, EarlyStop, MetricsFile, Progress
+from graphurl.training.callbacks import Callback, CollapseMonitor, EarlyStop, MetricsFile, Progress, Snapshots
 from graphurl.training.distributed import placed, processes_here
 from graphurl.training.process import at_most_threads
 from graphurl.training.trainer import Settings, Trained, Trainer
@@ -252,10 +253,21 @@ def train(
     checkpoint = run_folder / "checkpoint.safetensors" if run_folder else None
     threads = training_threads(ready.recipe)
     trainer = Trainer(ready.settings, device=ready.device, callbacks=watching, checkpoint=checkpoint, threads=threads)
+    frames = [callback for callback in callbacks if isinstance(callback, Snapshots)]
+    for watcher in frames:
+        watcher.attach(lambda: whole(ready.parts))
     try:
         return trainer.fit(ready.parts.objective, resume=resume)
     finally:
+        for watcher in frames:
+            watcher.detach()
         bar.close()
+
+
+def whole(parts: Parts) -> np.ndarray:
+    """All rows as the encoder places them now."""
+    model = Model(parts.encoder_name, parts.objective.encoder, parts.preparation, head=parts.head)
+    return model.place(parts.everything).numpy().copy()
 
 
 def settings_of(recipe: Choices) -> Settings:

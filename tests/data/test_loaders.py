@@ -59,4 +59,4 @@ def test_what_would_mislead_is_refused(source: object, words: str) -> None:
 
 def test_values_that_are_not_finite_are_refused() -> None:
     with pytest.raises(InputError, match="row 3, column 1"):
-        as_samples(TensorDataset(torch.where(X == X[3, 0, 1], torch.nan, X)))
+        as_samples(TensorDataset(torch.where(X[3, 0, 1] == X, torch.nan, X)))

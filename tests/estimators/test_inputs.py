@@ -234,7 +234,7 @@ def test_a_supervised_map_places_held_out_rows_with_their_class() -> None:
     y = np.arange(300) % 2
     x = draws.normal(size=(300, 4)).astype(np.float32)
     x[:, 0] += 6 * y
-    x[:, 1:] *= 12  # what tells the classes apart is one of the narrow directions
+    x[:, 1:] *= 6  # what tells the classes apart is one of the narrow directions
     fit, held = slice(0, 200), slice(200, 300)
 
     def right(weight: float) -> float:
