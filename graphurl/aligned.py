@@ -16,7 +16,7 @@ from graphurl.errors import InputError
 from graphurl.graphs import block_diagonal, from_edges
 from graphurl.pipeline import embed
 from graphurl.recipes import Recipe
-from graphurl.recipes.maps import TABLE
+from graphurl.recipes.maps import MAP
 
 #: The rows of consecutive sets that are the same thing: a mapping, or pairs.
 Relation = Mapping[int, int] | Sequence[tuple[int, int]] | np.ndarray
@@ -35,7 +35,7 @@ def align(
         relations: For each set but the last, which of its rows is which row of the next: {row: row of the next}.
         weight: Similarity of related rows, above 0 to 1: little lets each set keep its own shape.
         device: auto, cpu, cuda or mps.
-        **settings: Any field of `Recipe`; else those of the recipe map-table.
+        **settings: Any field of `Recipe`; else those of the recipe map.
 
     Returns:
         The embedding of each set.
@@ -47,7 +47,7 @@ def align(
         )
     if not 0 < weight <= 1:
         raise InputError(f"weight is {weight}: give a similarity above 0, up to 1")
-    recipe: Recipe = TABLE.but(init="spectral").but(**settings)
+    recipe: Recipe = MAP.but(encoder="table", init="spectral").but(**settings)
     if recipe.encoder != "table":
         raise InputError(f"the encoder is {recipe.encoder!r}: sets are aligned by free coordinates, encoder='table'")
     tables = [as_samples(rows, name=f"set {i}") for i, rows in enumerate(sets)]

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -255,19 +254,13 @@ def train(
     trainer = Trainer(ready.settings, device=ready.device, callbacks=watching, checkpoint=checkpoint, threads=threads)
     frames = [callback for callback in callbacks if isinstance(callback, Snapshots)]
     for watcher in frames:
-        watcher.attach(lambda: whole(ready.parts))
+        watcher.attach(ready.parts.whole)
     try:
         return trainer.fit(ready.parts.objective, resume=resume)
     finally:
         for watcher in frames:
             watcher.detach()
         bar.close()
-
-
-def whole(parts: Parts) -> np.ndarray:
-    """All rows as the encoder places them now."""
-    model = Model(parts.encoder_name, parts.objective.encoder, parts.preparation, head=parts.head)
-    return model.place(parts.everything).numpy().copy()
 
 
 def settings_of(recipe: Choices) -> Settings:

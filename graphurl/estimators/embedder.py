@@ -12,10 +12,10 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import validate_data
 from torch import Tensor
 
+from graphurl import registry
 from graphurl.assembly.start import SPREAD
 from graphurl.data import as_samples
 from graphurl.data.samples import Samples, feature_matrix
-from graphurl.encoders.table import Table
 from graphurl.errors import InputError
 from graphurl.estimators.base import GraphEmbedder, same_kind
 from graphurl.estimators.continued import go_on
@@ -25,9 +25,6 @@ from graphurl.graphs import knn
 from graphurl.graphs.graph import Graph
 from graphurl.pipeline import default_recipe
 from graphurl.recipes import Choices, Recipe
-
-#: The recipe of free coordinates.
-FREE = "map-table"
 
 
 class Embedder(TransformerMixin, GraphEmbedder):  # type: ignore[misc]  # scikit-learn has no types
@@ -52,7 +49,7 @@ class Embedder(TransformerMixin, GraphEmbedder):  # type: ignore[misc]  # scikit
         nu_z: Degrees of freedom of the embedded similarity.
         negatives: Weight of far pairs relative to neighbours.
         dynamic: Let a hidden layer's similarity take over from the graph.
-        init: Where free coordinates (encoder table) start: random, pca, spectral, or an array (N, n_components), which
+        init: Where free coordinates start: random, pca, spectral, or an array (N, n_components), which
             is centred and brought to the small spread of a start.
         target_weight: How much labels count, from 0 (`fit` ignores y) to 1 (they alone do); -1 in y is unknown. Labels
             pull classes together, random ones as well: such a map shows what it was told.
@@ -139,9 +136,9 @@ class Embedder(TransformerMixin, GraphEmbedder):  # type: ignore[misc]  # scikit
             return self._go_on(samples, given, recipe)
         encoder = None
         if self.init is not None and not isinstance(self.init, str):
-            if recipe.encoder != "table":
-                raise InputError(f"init is an array and the encoder {recipe.encoder!r}: use encoder='table'")
-            encoder = Table(len(samples), recipe.dim)
+            if not recipe.free:
+                raise InputError(f"init is an array and the encoder {recipe.encoder!r}: use 'landmarks' or 'table'")
+            encoder = registry.resolve("encoders", recipe.encoder)(len(samples), recipe.dim)
             encoder.place(started(self.init, len(samples), recipe.dim, SPREAD))
         return self._embed(samples, given, recipe, encoder)
 
@@ -201,7 +198,10 @@ class Embedder(TransformerMixin, GraphEmbedder):  # type: ignore[misc]  # scikit
 
     def _recipe(self, samples: Samples) -> Choices:
         """The recipe of the method, or the one that fits the data: free coordinates where there are no rows."""
-        return default_recipe(samples, self.method or (FREE if samples.x is None else None))
+        asked = self._resolved() | {"encoder": self.encoder}
+        if samples.x is not None:
+            return default_recipe(samples, self.method, asked)
+        return default_recipe(samples, self.method or "map", asked).but(encoder="table")
 
     def transform(self, X: Any) -> Any:
         """Embeds new rows: one pass through the encoder, in evaluation mode."""

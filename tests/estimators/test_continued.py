@@ -36,7 +36,7 @@ def test_a_warm_start_goes_on_from_the_weights() -> None:
 
 def test_free_coordinates_go_on_for_the_same_rows() -> None:
     x, _ = blobs()
-    estimator = Embedder(n_neighbors=3, n_epochs=20, method="map-table", warm_start=True, random_state=0, device="cpu")
+    estimator = Embedder(n_neighbors=3, n_epochs=20, encoder="table", warm_start=True, random_state=0, device="cpu")
     first = estimator.fit(x).embedding_
     estimator.n_epochs = 1
     second = estimator.fit(x).embedding_

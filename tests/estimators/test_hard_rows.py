@@ -47,7 +47,7 @@ def constant_columns() -> np.ndarray:
 @pytest.mark.parametrize(
     "choices",
     [{"encoder": "mlp", "settings": {"hidden": 16}}, {"encoder": "mlp", "loss": "bce", "settings": {"hidden": 16}},
-     {"method": "map-table"}, {"method": "map-table", "init": "spectral"}],
+     {"encoder": "table"}, {"encoder": "table", "init": "spectral"}],
     ids=["mlp", "mlp-bce", "table", "table-spectral"],
 )  # fmt: skip
 def test_never_nan(choices: dict[str, Any], rows: Any, metric: str) -> None:
@@ -64,7 +64,7 @@ def test_rows_that_are_all_equal_are_refused() -> None:
         Embedder(**FEW).fit(np.ones((30, 4)))
 
 
-@pytest.mark.parametrize("choices", [{"settings": {"hidden": 8, "dropout": 0.5}}, {"method": "map-table"}])
+@pytest.mark.parametrize("choices", [{"settings": {"hidden": 8, "dropout": 0.5}}, {"encoder": "table"}])
 def test_snapshots_hold_the_whole_map_and_change_nothing(choices: dict[str, Any]) -> None:
     x, _ = blobs()
     watched = Snapshots(every=2)
@@ -83,5 +83,5 @@ def test_snapshots_hold_the_whole_map_and_change_nothing(choices: dict[str, Any]
 
 def test_tensors_stay_where_they_are() -> None:
     x = torch.from_numpy(blobs()[0])
-    z = Embedder(**FEW, method="map-table", n_epochs=2).fit_transform(x)
+    z = Embedder(**FEW, encoder="table", n_epochs=2).fit_transform(x)
     assert isinstance(z, torch.Tensor) and z.device == x.device

@@ -180,7 +180,7 @@ def test_frames_out_of_frames(output: str) -> None:
 
 
 def table(**changes: Any) -> Embedder:
-    choices = {"n_neighbors": 3, "n_epochs": 0, "method": "map-table", "random_state": 0, "device": "cpu"}
+    choices = {"n_neighbors": 3, "n_epochs": 0, "encoder": "table", "random_state": 0, "device": "cpu"}
     return Embedder(**{**choices, **changes})
 
 

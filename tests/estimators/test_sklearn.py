@@ -29,7 +29,7 @@ def small(**changes: Any) -> Embedder:
 
 
 def free() -> Embedder:
-    return Embedder(method="map-table", n_neighbors=3, n_epochs=2, random_state=0, device="cpu")
+    return Embedder(encoder="table", n_neighbors=3, n_epochs=2, random_state=0, device="cpu")
 
 
 @parametrize_with_checks([small(), free()], expected_failed_checks=lambda _: EXPECTED_FAILURES)
