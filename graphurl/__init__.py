@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from graphurl import data, encoders, evaluation, functional, graphs, losses, plots, recipes, relations, training
+    from graphurl.aligned import align
+    from graphurl.data.annotated import from_anndata
     from graphurl.embedding import Embedding
     from graphurl.estimators.embedder import Embedder
     from graphurl.estimators.nodes import NodeEmbedder
@@ -25,6 +27,8 @@ _NAMES = {
     "NodeEmbedder": "graphurl.estimators.nodes:NodeEmbedder",
     "ImageEmbedder": "graphurl.estimators.images:ImageEmbedder",
     "Graph": "graphurl.graphs.graph:Graph",
+    "align": "graphurl.aligned:align",
+    "from_anndata": "graphurl.data.annotated:from_anndata",
     "estimate_memory": "graphurl.memory:estimate_memory",
     "Similarity": "graphurl.similarity:Similarity",
     "distributed": "graphurl.training.distributed:distributed",
@@ -41,6 +45,7 @@ __all__ = [
     "ImageEmbedder",
     "NodeEmbedder",
     "Similarity",
+    "align",
     "augment",
     "data",
     "distributed",
@@ -48,6 +53,7 @@ __all__ = [
     "encoders",
     "estimate_memory",
     "evaluation",
+    "from_anndata",
     "functional",
     "graphs",
     "losses",

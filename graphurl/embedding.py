@@ -111,6 +111,12 @@ class Embedding:
         title = str(self.source.get("name", "embedding"))
         return scatter(self.z, y=y, classes=classes, title=title, path=path)
 
+    def to_anndata(self, adata: Any, key: str = "X_graphurl") -> None:
+        """Writes the embedding into `adata.obsm[key]`; the cells have to be the ones embedded, in their order."""
+        from graphurl.data.annotated import write
+
+        write(self.z, None if self.samples is None else self.samples.ids, adata, key)
+
     def save(self, folder: str | Path) -> Path:
         """Writes embedding, ids, settings and model into a folder, each file in one atomic step."""
         folder = Path(folder)

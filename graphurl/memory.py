@@ -10,6 +10,7 @@ from graphurl import registry
 from graphurl.data.samples import Samples
 from graphurl.encoders.sgc import DENSE_NUMBERS
 from graphurl.errors import InputError
+from graphurl.functional.distance import ANGULAR
 from graphurl.functional.mapped import BLOCK_NUMBERS, is_mapped, scratch_folder
 from graphurl.functional.neighbors import EXACT_UP_TO
 from graphurl.graphs.graph import Graph
@@ -89,7 +90,7 @@ def estimate_scratch(num_rows: int, num_features: int, recipe: Recipe) -> int:
         num_features: Number of features of a sample.
         recipe: The choices.
     """
-    searched = recipe.metric == "cosine" and _searches(recipe, "citation" in recipe.graph)
+    searched = recipe.metric in ANGULAR and _searches(recipe, "citation" in recipe.graph)
     # The filter writes blocks of columns, and then rows of them.
     tables = (recipe.features != "none") + 2 * _filters(recipe) + (searched and _approximate(num_rows, recipe))
     return 4 * num_rows * num_features * tables
@@ -107,7 +108,7 @@ def _searches(recipe: Recipe, has_edges: bool) -> bool:
 
 
 def _approximate(num_rows: int, recipe: Recipe) -> bool:
-    return num_rows > EXACT_UP_TO and recipe.metric in ("euclidean", "cosine")
+    return num_rows > EXACT_UP_TO and recipe.metric in ("euclidean", *ANGULAR)
 
 
 def _filters(recipe: Recipe) -> bool:

@@ -28,7 +28,7 @@ from graphurl.recipes.images import DEFAULT_METHOD, epochs_for
 from graphurl.recipes.maps import direct, fitting
 from graphurl.source import fingerprint, load
 from graphurl.terms.context import Builder
-from graphurl.training.callbacks import Callback, CollapseMonitor, EarlyStop, MetricsFile, Progress
+from graphurl.training.callbacks import Callback, CollapseMonitor, EarlyStop, MetricsFile, Progress, Snapshots
 from graphurl.training.distributed import placed, processes_here
 from graphurl.training.process import at_most_threads
 from graphurl.training.trainer import Settings, Trained, Trainer
@@ -252,9 +252,14 @@ def train(
     checkpoint = run_folder / "checkpoint.safetensors" if run_folder else None
     threads = training_threads(ready.recipe)
     trainer = Trainer(ready.settings, device=ready.device, callbacks=watching, checkpoint=checkpoint, threads=threads)
+    frames = [callback for callback in callbacks if isinstance(callback, Snapshots)]
+    for watcher in frames:
+        watcher.attach(ready.parts.whole)
     try:
         return trainer.fit(ready.parts.objective, resume=resume)
     finally:
+        for watcher in frames:
+            watcher.detach()
         bar.close()
 
 

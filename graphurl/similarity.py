@@ -30,7 +30,7 @@ class Similarity:
         nu: Degrees of freedom ν of the t-kernel, in (0, ∞]; infinity is the Gaussian.
         sigma: Scale σ > 0: one number, or one per row.
         mu: Offset μ ≥ 0: distances up to μ count as zero; one number, or one per row.
-        metric: Name of a metric (euclidean, cosine, manhattan) or a callable on two point sets.
+        metric: Name of a metric (see `functional.distance`) or a callable on two point sets.
         normalised: κ(d)/κ(0), so that distance 0 has similarity 1. The exact kernel (False) has
             κ(0, ν) < 1 for small ν, hence never reaches a target of 1.
     """

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from graphurl import data, graphs
 from graphurl.data.adapt import as_samples
+from graphurl.data.annotated import parted
 from graphurl.data.files import read_file, read_labels
 from graphurl.data.flat import as_pictures
 from graphurl.data.folders import read_pictures
@@ -208,8 +209,9 @@ def load(
         samples = as_pictures(source.samples) if pictures else source.samples
         return replace(source, samples=as_samples(samples, trainable=trainable))
     if not pictures:
-        samples = as_samples(source, root=root, trainable=trainable)
-    elif isinstance(source, Samples):
+        samples, similarity = parted(as_samples(source, root=root, trainable=trainable))
+        return Loaded(samples, similarity, {"name": samples.name}, time.perf_counter() - began)
+    if isinstance(source, Samples):
         samples = as_pictures(source)
     else:
         samples = Samples(name="pictures", images=pictures_of(source))

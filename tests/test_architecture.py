@@ -30,7 +30,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"embedding"}),
     frozenset({"pipeline"}),
     frozenset({"runs"}),
-    frozenset({"bench", "downstream", "tuning"}),
+    frozenset({"aligned", "bench", "downstream", "tuning"}),
     frozenset({"estimators", "cli"}),
     frozenset({"__init__", "__main__"}),
 )

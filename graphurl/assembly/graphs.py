@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from graphurl import registry
+from graphurl.assembly import start
 from graphurl.assembly.message import message_graph, named_graphs, settled
 from graphurl.assembly.parts import Parts
 from graphurl.data.preparation import Preparation
@@ -19,7 +20,6 @@ from graphurl.encoders.sgc import normalised_adjacency, smooth_coordinates
 from graphurl.encoders.table import Table
 from graphurl.errors import InputError
 from graphurl.functional.mapped import BLOCK_NUMBERS
-from graphurl.functional.projection import principal_rows
 from graphurl.functional.randomness import drawn_from
 from graphurl.functional.ranks import current
 from graphurl.functional.sampling import Sampler
@@ -72,16 +72,14 @@ def assemble_graph(
         model.start(everything, generator)
     if isinstance(model, Landmarks) and x is not None:
         model.remember(x, recipe.metric)
-    if recipe.init == "pca" and isinstance(model, Table):
-        if x is None:
-            raise InputError("init is 'pca' and the samples have no features: use init='random'")
-        dense = x.to_dense() if x.layout != torch.strided else x
-        model.place(principal_rows(dense, recipe.dim, 1e-2, generator))
+    if isinstance(model, Table):
+        start.place(model, x, p_x, recipe, generator)
     term = build_term(recipe, smooth_teacher(samples, x, recipe, message) if recipe.teacher == "smooth" else None)
     read = OwnFeed(feed, ranks, len(samples)) if ranks.size > 1 else feed
     objective = Objective(model, build_draw(p_x, read, recipe), [term], ranks=ranks, num_nodes=len(samples))
     objective.calibrate(generator, mu=recipe.mu_z == "auto", sigma=recipe.sigma_z == "auto")
-    name = recipe.encoder if encoder is None else "custom"
+    own = encoder is not None and type(model) is not registry.resolve("encoders", recipe.encoder)
+    name = "custom" if own else recipe.encoder
     return Parts(objective, p_x, preparation, everything, name, found=found)
 
 
@@ -109,8 +107,10 @@ def similarity_graph(samples: Samples, x: Tensor | None, recipe: Recipe, graph: 
             require_edges(part)
     settings: dict[str, Any] = {"nu": recipe.nu_x, "symmetrise": recipe.symmetrise, "sigma": recipe.sigma}
     settings["mu"] = "nearest" if recipe.mu_x == "auto" else recipe.mu_x
-    if recipe.perplexity != 0:
-        wanted = PERPLEXITY * recipe.n_neighbors if recipe.perplexity == "auto" else float(recipe.perplexity)
+    # A graph that is handed over may have fewer neighbours than the recipe's own would; a single one has all the mass.
+    most = min([recipe.n_neighbors, *(int(part.degree.max()) for part in parts if part.num_edges)])
+    if recipe.perplexity != 0 and not (recipe.perplexity == "auto" and most == 1):
+        wanted = PERPLEXITY * most if recipe.perplexity == "auto" else float(recipe.perplexity)
         settings |= {"sigma": "local", "mu": 0.0, "perplexity": max(1.0, wanted), "conditional": True}
     reach = [g.shortest_paths(max_hops=recipe.max_hops) if recipe.max_hops > 1 else g for g in parts]
     bare = [g.weight is None and g.length is not None for g in reach]

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from graphurl.assembly.hops import CANDIDATES, USUAL, choose
+from graphurl.data.preparation import PRINCIPAL
 from graphurl.data.samples import Samples
 from graphurl.errors import InputError, unknown
 from graphurl.graphs import knn
@@ -37,7 +38,8 @@ def named_graphs(names: str, samples: Samples, x: Tensor | None, recipe: Recipe)
                     f"n_neighbors is {recipe.n_neighbors} and a sample has {len(x) - 1} others: "
                     f"give 1 to {len(x) - 1}, or more samples"
                 )
-            graphs.append(knn(x, recipe.n_neighbors, metric=recipe.metric, seed=recipe.seed))
+            rows = compared_rows(samples, x, recipe)
+            graphs.append(knn(rows, recipe.n_neighbors, metric=recipe.metric, seed=recipe.seed))
         elif name == "citation":
             if samples.graph is None:
                 raise InputError(f"graph is 'citation' and {samples.name} comes without edges: use graph='knn'")
@@ -45,6 +47,17 @@ def named_graphs(names: str, samples: Samples, x: Tensor | None, recipe: Recipe)
         else:
             raise unknown("graph", name, GRAPHS)
     return graphs
+
+
+def compared_rows(samples: Samples, x: Tensor, recipe: Recipe) -> Tensor:
+    """The rows that the metric compares: the prepared ones, unless the preparation moves the origin.
+
+    Angles, signs, zeros and equal values mean something only in rows as they are given; Euclidean distances are the
+    same from any origin.
+    """
+    if recipe.metric == "euclidean" or recipe.features not in ("scale", *PRINCIPAL) or samples.x is None:
+        return x
+    return samples.x
 
 
 def settled(

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from graphurl.data.pixels import Pixels
 from graphurl.data.preparation import Preparation
 from graphurl.encoders.base import Inputs
 from graphurl.graphs.graph import Graph
+from graphurl.model import Model
 from graphurl.relations.objective import Objective
 
 
@@ -36,3 +38,8 @@ class Parts:
     encoder_name: str
     head: nn.Module | None = None
     found: Mapping[str, Any] = field(default_factory=dict)
+
+    def whole(self) -> np.ndarray:
+        """All rows as the encoder places them now."""
+        model = Model(self.encoder_name, self.objective.encoder, self.preparation, head=self.head)
+        return model.place(self.everything).numpy().copy()

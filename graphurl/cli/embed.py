@@ -49,7 +49,7 @@ _SETTINGS = {
     "sigma": "scale of the prescribed similarity, or auto",
     "negatives": "weight of all far pairs relative to the near ones",
     "n-neighbors": "neighbours in the kNN graph",
-    "metric": "distance of feature rows: euclidean, cosine, manhattan",
+    "metric": "distance of feature rows: euclidean, cosine, correlation, manhattan, hamming, jaccard",
     "seed": "of all randomness",
     "views": f"how views of pictures are made: {', '.join(registry.names('views'))}",
     "side": "height and width of a view of a picture",

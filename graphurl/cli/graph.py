@@ -32,7 +32,8 @@ def add_arguments(parser: Parser) -> None:
     build.add_argument("--directed", action="store_true", help="take the edges as they are, one way")
     build.add_argument("--kind", metavar="K", help="knn or citation; default: what the source has")
     build.add_argument("--n-neighbors", type=int, default=15, metavar="K", help="neighbours of a knn graph")
-    build.add_argument("--metric", default="euclidean", metavar="M", help="euclidean, cosine or manhattan")
+    metrics = "euclidean, cosine, correlation, manhattan, hamming or jaccard"
+    build.add_argument("--metric", default="euclidean", metavar="M", help=metrics)
     build.add_argument("--similarity", action="store_true", help="store p_X in place of distances")
     build.add_argument("--seed", type=int, default=0, metavar="S", help="of the approximate search")
     build.add_argument("--data-root", metavar="DIR", help="folder with data sets; default $GRAPHURL_DATA")

@@ -12,7 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graphurl.data.annotated import from_anndata, is_annotated
 from graphurl.data.labels import class_labels
+from graphurl.data.loaders import is_loader, read_rows
 from graphurl.data.samples import Samples, check_finite, check_trainable, feature_matrix
 from graphurl.data.splits import pick_column
 from graphurl.data.tables import AUTO, frame_samples
@@ -38,8 +40,8 @@ def as_samples(
 
     Args:
         source: Samples, the name of a data set, a path, a numpy array, a torch tensor (dense or sparse), a
-            pandas or polars data frame, a scipy sparse matrix, a `Graph`, a networkx graph, or a
-            `torch_geometric.data.Data`.
+            pandas or polars data frame, a scipy sparse matrix, a `Graph`, a networkx graph, a
+            `torch_geometric.data.Data`, a `torch.utils.data` Dataset or DataLoader, or an AnnData.
         y: Labels of the samples; they replace any that the source has.
         root: Data root, for names of data sets.
         name: What to call data that has no name.
@@ -89,6 +91,11 @@ def _adapt(source: object, root: str | Path | None, name: str, split: int) -> Sa
         return from_pyg(source, name=name, split=split)
     if hasattr(source, "columns") and hasattr(source, "to_numpy"):
         return _from_frame(source, name)
+    if is_annotated(source):
+        return from_anndata(source)
+    if is_loader(source):
+        rows, classes = read_rows(source, name)
+        return Samples(name=name, x=feature_matrix(rows, name), y=classes, provenance={"source": "loader"})
     if source is None or isinstance(source, Mapping | set | bytes):
         raise InputError(
             f"cannot read data of type {type(source).__name__}: give an array, a tensor, a data frame, a "

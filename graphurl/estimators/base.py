@@ -11,6 +11,7 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
+from graphurl import registry
 from graphurl.data.samples import Samples
 from graphurl.embedding import Embedding
 from graphurl.errors import InputError
@@ -21,7 +22,10 @@ from graphurl.recipes import Choices
 #: scikit-learn's name of a parameter → the recipe's.
 RENAMED = {"n_components": "dim", "n_epochs": "epochs", "learning_rate": "lr"}
 #: Parameters that are no settings of a recipe.
-OWN = ("encoder", "random_state", "device", "verbose", "settings", "callbacks", "method", "add")
+OWN = (
+    "encoder", "random_state", "device", "verbose", "settings", "callbacks", "method", "add", "target_weight",
+    "warm_start",
+)  # fmt: skip
 
 
 class GraphEmbedder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -47,19 +51,28 @@ class GraphEmbedder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
         chosen["seed"] = seed_of(self.random_state)
         return chosen
 
-    def _embed(self, samples: Samples, graph: Graph | None) -> Self:
+    def _chosen(self, samples: Samples) -> Choices:
+        """The recipe with the user's settings, drawn once: a random state may be a generator."""
+        chosen = self._recipe(samples).but(**self._resolved())
+        return chosen.but(encoder=self.encoder) if isinstance(self.encoder, str) else chosen
+
+    def _embed(self, samples: Samples, graph: Graph | None, recipe: Choices | None = None, encoder: Any = None) -> Self:
         """Fits and keeps what was learnt."""
-        encoder = self.encoder
+        encoder = self.encoder if encoder is None else encoder
         if isinstance(encoder, torch.nn.Module):
             import copy
 
             encoder = copy.deepcopy(encoder)  # a fit does not change its parameters
         # A recipe of its own: the name of a graph among the settings is not the graph that is handed over.
-        recipe = self._recipe(samples).but(**self._resolved())
         result = embed(
-            samples, recipe=recipe, graph=graph, encoder=encoder, add=getattr(self, "add", ()), device=self.device,
-            callbacks=tuple(self.callbacks), progress=self.verbose > 0,
+            samples, recipe=recipe or self._chosen(samples), graph=graph, encoder=encoder,
+            add=getattr(self, "add", ()), device=self.device, callbacks=tuple(self.callbacks),
+            progress=self.verbose > 0,
         )  # fmt: skip
+        return self._keep(result)
+
+    def _keep(self, result: Embedding) -> Self:
+        """Sets the attributes of a fit."""
         self.result_: Embedding = result
         self.embedding_ = result.z
         self.graph_ = result.graph
@@ -93,7 +106,10 @@ class GraphEmbedder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
         """Whether new samples can be placed; `transform` exists only then."""
         if hasattr(self, "result_"):
             return self.result_.model.inductive
-        return getattr(self, "encoder", None) != "table"
+        encoder = getattr(self, "encoder", None)
+        if encoder is None and self.method in registry.names("recipes"):
+            encoder = registry.resolve("recipes", self.method).encoder
+        return encoder != "table" and getattr(self, "metric", None) != "precomputed"
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the coordinates: graphurl0, graphurl1 … in order."""

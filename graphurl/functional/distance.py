@@ -11,7 +11,9 @@ from graphurl.errors import InputError, unknown
 
 Metric = str | Callable[[Tensor, Tensor], Tensor]
 
-METRICS = ("euclidean", "cosine", "manhattan")
+METRICS = ("euclidean", "cosine", "manhattan", "correlation", "hamming", "jaccard")
+#: Metrics that are Euclidean distances of rows brought to length 1: what searches those searches these.
+ANGULAR = ("cosine", "correlation")
 
 # Up to this dimension differences are as fast as a matrix product, and they are exact near 0.
 _DIFFERENCES_UP_TO = 4
@@ -25,7 +27,11 @@ def squared_distances(x: Tensor, y: Tensor | None = None, metric: Metric = "eucl
       after both were shifted by the mean of y (distances do not change, the cancellation shrinks).
     * ``cosine``: 2 - 2 cos, the squared Euclidean distance of unit rows. A row of zeros has cosine 0 with
       all.
+    * ``correlation``: the cosine of rows from which each row's own mean was subtracted.
     * ``manhattan``: the square of the L1 distance, so that the root is the metric.
+    * ``hamming``: the share of columns that differ, squared; for codes and categories.
+    * ``jaccard``: 1 - |both| / |either|, squared, where a column is in a row if it is not 0; for sets. Two rows
+      without any column are at distance 0. Neither this nor ``hamming`` has a gradient.
     * a callable ``(x, y) -> (N, M)`` of distances, which are squared here.
 
     The gradient is finite everywhere, no root is taken. Half precision is computed and returned in float32,
@@ -128,6 +134,28 @@ def unit_rows(x: Tensor) -> Tensor:
     return x * torch.rsqrt(torch.where(square > 0, square, torch.ones_like(square)))
 
 
+def directions(x: Tensor, metric: Metric) -> Tensor:
+    """Rows whose Euclidean distance is sqrt(2 - 2 cos), or for ``correlation`` sqrt(2 - 2 r); see ``ANGULAR``."""
+    if metric == "correlation":
+        mean = x.mean(1, keepdim=True)
+        # What rounding leaves of a constant row would be blown up to a direction.
+        near = (x - mean).detach().abs().amax(1, keepdim=True) <= 4 * torch.finfo(x.dtype).eps * mean.detach().abs()
+        x = torch.where(near, torch.zeros_like(x), x - mean)
+    return unit_rows(x)
+
+
+def jaccard(both: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    """1 - |A and B| / |A or B| of all pairs of sets; 0 where both are empty.
+
+    Args:
+        both: Sizes of the intersections, (N, M).
+        first: Sizes of the first sets, (N,).
+        second: Sizes of the second sets, (M,).
+    """
+    either = first[:, None] + second - both
+    return (either - both) / either.clamp(min=1)
+
+
 def rows_in_budget(columns: int, bytes_per_entry: int) -> int:
     """Counts the rows of a block that stay inside the memory budget of one chunk.
 
@@ -152,9 +180,12 @@ def _prepare(x: Tensor, y: Tensor, metric: Metric) -> tuple[Tensor, Tensor]:
     same = y is x
     x = x if x.dtype == torch.float64 else x.float()
     y = x if same else y.to(x)
-    if metric == "cosine":
-        x = unit_rows(x)
-        return x, x if same else unit_rows(y)
+    if metric in ("cosine", "correlation"):
+        x = directions(x, metric)
+        return x, x if same else directions(y, metric)
+    if metric == "jaccard":
+        x = (x != 0).to(x)
+        return x, x if same else (y != 0).to(x)
     if metric == "euclidean" and x.shape[1] > _DIFFERENCES_UP_TO and len(y):
         # The gradient through a shared shift is zero, so the mean is cut out of it.
         mean = y.detach().mean(0)
@@ -172,10 +203,14 @@ def _block(x: Tensor, y: Tensor, metric: Metric) -> Tensor:
                 "return one distance per pair, (N, M)"
             )
         return distances.square()
-    if metric == "cosine":
+    if metric in ANGULAR:
         return (2 - 2 * (x @ y.T)).clamp(min=0)
     if metric == "manhattan":
         return torch.cdist(x, y, p=1).square()
+    if metric == "hamming":  # the 0-norm counts what differs
+        return (torch.cdist(x, y, p=0) / x.shape[1]).square()
+    if metric == "jaccard":
+        return jaccard(x @ y.T, x.sum(1), y.sum(1)).square()
     if x.shape[1] <= _DIFFERENCES_UP_TO:
         total = x.new_zeros(len(x), len(y))
         for a, b in zip(x.unbind(1), y.unbind(1), strict=True):
@@ -188,8 +223,13 @@ def _block(x: Tensor, y: Tensor, metric: Metric) -> Tensor:
 def _edge_block(x: Tensor, y: Tensor, metric: Metric) -> Tensor:
     if metric == "manhattan":
         return (x - y).abs().sum(1).square()
+    if metric == "hamming":
+        return (x != y).to(x).mean(1).square()
+    if metric == "jaccard":
+        either = torch.maximum(x, y).sum(1)
+        return ((either - torch.minimum(x, y).sum(1)) / either.clamp(min=1)).square()
     d2 = (x - y).square().sum(1)
-    if metric == "cosine":
+    if metric in ANGULAR:
         # |u - v|^2 = |u|^2 + |v|^2 - 2 cos, and a zero row has to count as if its square were 1.
         d2 = d2 + (x == 0).all(1) + (y == 0).all(1)
     return d2

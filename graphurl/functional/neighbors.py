@@ -12,11 +12,21 @@ from torch import Tensor
 
 from graphurl.errors import InputError, unknown
 from graphurl.functional.approximate import Index
-from graphurl.functional.distance import METRICS, Metric, chunked_squared_distances, rows_in_budget, unit_rows
+from graphurl.functional.distance import (
+    ANGULAR,
+    METRICS,
+    Metric,
+    chunked_squared_distances,
+    directions,
+    jaccard,
+    rows_in_budget,
+)
 from graphurl.functional.mapped import by_rows
 from graphurl.functional.sparse import take_rows
 
 METHODS = ("auto", "exact", "faiss")
+#: Metrics that are searched among sparse rows.
+SPARSE = ("euclidean", "cosine", "correlation", "jaccard")
 
 # Rows from which the exact search on a CPU takes longer than the approximate one is worth.
 EXACT_UP_TO = 15_000
@@ -49,13 +59,13 @@ def knn(
       float64, so that duplicates really are at distance 0 and ties really are ties; ties go to the smaller
       index.
     * ``faiss``: projection to 50 dimensions and an inverted file, both made from ``seed``; more candidates
-      than needed are fetched, and ranked by their exact distances in the space of x. Euclidean and cosine
-      only.
+      than needed are fetched, and ranked by their exact distances in the space of x. Euclidean, cosine and
+      correlation only.
     * ``auto``: exact up to 15,000 rows, on CUDA, for sparse rows and for other metrics; else faiss, where it
       is installed.
 
     Args:
-        x: Queries, (N, F): a dense tensor, a sparse CSR tensor, or a scipy CSR matrix (euclidean and cosine).
+        x: Queries, (N, F): a dense tensor, a sparse CSR tensor, or a scipy CSR matrix (``SPARSE`` metrics only).
         k: Number of neighbours.
         y: Rows to search, (M, F). Without it x is searched, and a row is not its own neighbour; rows equal to
             it are, at distance 0.
@@ -79,9 +89,9 @@ def knn(
     _check_size(queries, base, k, itself=y is None)
     with torch.no_grad():
         if _wants_faiss(base, metric, method):
-            if metric == "cosine":
-                base = by_rows(base, unit_rows)
-                queries = base if y is None else by_rows(queries, unit_rows)
+            if metric in ANGULAR:
+                base = by_rows(base, lambda rows: directions(rows, metric))
+                queries = base if y is None else by_rows(queries, lambda rows: directions(rows, metric))
             return _approximate(queries, Index(base, seed), k, y is None)
         return _exact(queries, base, k, metric, y is None, chunk)
 
@@ -109,11 +119,13 @@ class Search:
             return knn(x, k, y=self._y, metric=self.metric, method="exact")
         queries = _as_rows(x, self.metric)
         _check_size(queries, self._y, k, itself=False)
-        unit = self.metric == "cosine"
         with torch.no_grad():
             if self._index is None:
-                self._index = Index(by_rows(self._y, unit_rows) if unit else self._y, self.seed)
-            return _approximate(by_rows(queries, unit_rows) if unit else queries, self._index, k, False, self.probes)
+                self._index = Index(self._compared(self._y), self.seed)
+            return _approximate(self._compared(queries), self._index, k, False, self.probes)
+
+    def _compared(self, rows: Tensor) -> Tensor:
+        return by_rows(rows, lambda x: directions(x, self.metric)) if self.metric in ANGULAR else rows
 
 
 def _as_rows(x: Any, metric: Metric) -> Tensor:
@@ -131,8 +143,8 @@ def _as_rows(x: Any, metric: Metric) -> Tensor:
         x = x.detach()
         dense: Tensor = x if x.dtype == torch.float64 else x.float()
         return dense
-    if metric not in ("euclidean", "cosine"):
-        raise InputError(f"sparse rows have no {metric!r} distance: use euclidean or cosine, or .to_dense()")
+    if metric not in SPARSE:
+        raise InputError(f"sparse rows have no {metric!r} distance: use {', '.join(SPARSE)}, or .to_dense()")
     rows: Tensor = x.detach().to_sparse_csr()
     return rows
 
@@ -147,10 +159,10 @@ def _check_size(x: Tensor, y: Tensor, k: int, *, itself: bool) -> None:
 
 
 def _wants_faiss(y: Tensor, metric: Metric, method: str) -> bool:
-    possible = metric in ("euclidean", "cosine") and y.layout == torch.strided
+    possible = metric in ("euclidean", *ANGULAR) and y.layout == torch.strided
     if method == "faiss":
         if not possible:
-            raise InputError("faiss searches dense rows by euclidean or cosine distance: use method='exact'")
+            raise InputError("faiss searches dense rows by euclidean, cosine or correlation: use method='exact'")
         if importlib.util.find_spec("faiss") is None:
             raise InputError("method 'faiss' needs the package faiss-cpu: install it, or use method='exact'")
         return True
@@ -198,36 +210,57 @@ def _search(
 
 def _blocks(x: Tensor, y: Tensor, metric: Metric, chunk: int | None) -> Iterator[tuple[int, Tensor]]:
     size = chunk or rows_in_budget(len(y), 4 * 8)
-    if callable(metric) or metric == "manhattan" or (x.layout == torch.strided and x.shape[1] <= 4):
+    narrow = x.layout == torch.strided and x.shape[1] <= 4
+    if callable(metric) or metric in ("manhattan", "hamming") or narrow:
         yield from chunked_squared_distances(x, y, metric, size)
         return
     base, shift = _float64_rows(y, metric)
-    square = _squares(base)
+    square, total = _squares(base), _sums(base)
     for start in range(0, len(x), size):
         rows = take_rows(x, torch.arange(start, min(start + size, len(x)), device=x.device)).double()
-        rows = unit_rows(rows) if metric == "cosine" else rows - shift
+        rows = _comparable(rows, metric, shift)
         product = torch.sparse.mm(base, rows.T).T if base.is_sparse else rows @ base.T
-        # For the cosine both squares count as 1, also that of a row of zeros, whose cosine is 0.
-        total = rows.square().sum(1)[:, None] + square if metric != "cosine" else torch.full_like(product, 2)
-        d2 = total - 2 * product
-        yield start, d2.masked_fill(d2 <= _ROUNDING * total, 0).to(x.dtype)
+        if metric == "jaccard":
+            yield start, jaccard(product, rows.sum(1), total).square().to(x.dtype)
+            continue
+        # For the angles both squares count as 1, also that of a row of zeros, whose cosine is 0.
+        both = rows.square().sum(1)[:, None] + square if metric == "euclidean" else torch.full_like(product, 2)
+        d2 = both - 2 * product
+        yield start, d2.masked_fill(d2 <= _ROUNDING * both, 0).to(x.dtype)
+
+
+def _comparable(rows: Tensor, metric: Metric, shift: Tensor) -> Tensor:
+    """Dense rows, so that their product with the searched ones tells the distance."""
+    if metric in ANGULAR:
+        return directions(rows, metric)
+    return (rows != 0).double() if metric == "jaccard" else rows - shift
 
 
 def _float64_rows(y: Tensor, metric: Metric) -> tuple[Tensor, Tensor]:
     """Prepares the searched rows, and the shift that queries need: sparse rows are not centred."""
     none = torch.zeros((), dtype=torch.float64, device=y.device)
     if y.layout == torch.strided:
-        y = y.double()
-        if metric == "cosine":
-            return unit_rows(y), none
-        shift = y.mean(0)
-        return y - shift, shift
+        shift = y.double().mean(0) if metric == "euclidean" else none
+        return _comparable(y.double(), metric, shift), shift
     y = y.double().to_sparse(layout=torch.sparse_coo).coalesce()
-    if metric == "cosine":
-        norm = _squares(y).sqrt()
-        scaled = y.values() / torch.where(norm > 0, norm, 1)[y.indices()[0]]
-        y = torch.sparse_coo_tensor(y.indices(), scaled, y.shape, is_coalesced=True, check_invariants=False)
-    return y, none
+    values, row = y.values(), y.indices()[0]
+    if metric in ANGULAR:
+        norm = _squares(y)
+        if metric == "correlation":
+            # Queries are centred, so that the product needs no centring here; the length does. Of a row that is
+            # constant the difference leaves rounding alone.
+            centred = norm - _sums(y).square() / y.shape[1]
+            norm = torch.where(centred > _ROUNDING * norm, centred, 0)
+        values = torch.where(norm > 0, norm.rsqrt(), 0)[row] * values
+    elif metric == "jaccard":
+        values = (values != 0).double()
+    return torch.sparse_coo_tensor(y.indices(), values, y.shape, is_coalesced=True, check_invariants=False), none
+
+
+def _sums(y: Tensor) -> Tensor:
+    if not y.is_sparse:
+        return y.sum(1)
+    return y.values().new_zeros(len(y)).index_add(0, y.indices()[0], y.values())
 
 
 def _squares(y: Tensor) -> Tensor:

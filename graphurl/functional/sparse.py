@@ -77,6 +77,16 @@ def take_rows(x: Tensor, rows: Tensor) -> Tensor:
     return dense
 
 
+def some_rows(x: Tensor, rows: Tensor) -> Tensor:
+    """Copies of some rows of a matrix; of a sparse CSR one they stay sparse."""
+    if x.layout == torch.strided:
+        return x[rows]
+    crow = x.crow_indices()
+    _, entry = entries(crow, rows)
+    counts = torch.cat([crow.new_zeros(1), (crow[rows + 1] - crow[rows]).cumsum(0)])
+    return csr_matrix(counts, x.col_indices()[entry], x.values()[entry], (len(rows), x.shape[1]))
+
+
 def indicator(col: Tensor, width: int) -> Tensor:
     """A sparse matrix with ones at the given columns of each row.
 

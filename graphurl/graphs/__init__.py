@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from graphurl.graphs.algebra import block_diagonal
+from graphurl.graphs.classes import class_neighbors, labels, supervise
 from graphurl.graphs.constructors import (
     citation,
     from_distances,
@@ -9,7 +11,6 @@ from graphurl.graphs.constructors import (
     from_knn,
     from_pyg,
     knn,
-    labels,
 )
 from graphurl.graphs.convert import from_networkx, from_scipy, to_networkx, to_pyg, to_scipy
 from graphurl.graphs.graph import Graph, from_edges
@@ -19,7 +20,9 @@ from graphurl.graphs.tables import from_frame, read_edges, write_edges
 
 __all__ = [
     "Graph",
+    "block_diagonal",
     "citation",
+    "class_neighbors",
     "format_summary",
     "from_distances",
     "from_edge_index",
@@ -35,6 +38,7 @@ __all__ = [
     "read_edges",
     "require_edges",
     "save",
+    "supervise",
     "to_networkx",
     "to_pyg",
     "to_scipy",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,25 @@ def intersection(a: Graph, b: Graph) -> Graph:
             values[kind] = torch.minimum(ours[in_a], theirs[in_b])
     made = {"op": "intersection", "of": [a.provenance, b.provenance]}
     return a.from_edges(a.rows[in_a], a.col[in_a], a.num_nodes, **values, ids=names, provenance=made)
+
+
+def block_diagonal(graphs: Sequence[Graph]) -> Graph:
+    """All graphs side by side, without an edge between them; nodes are numbered on from one to the next.
+
+    Args:
+        graphs: One or more graphs; without weights they get them as in `weighted`.
+    """
+    if not graphs:
+        raise InputError("no graphs: give one or more")
+    parts = [weighted(graph) for graph in graphs]
+    starts = torch.tensor([0, *(graph.num_nodes for graph in parts)]).cumsum(0).tolist()
+    rows, cols = (
+        torch.cat([getattr(graph, ends) + start for graph, start in zip(parts, starts, strict=False)])
+        for ends in ("rows", "col")
+    )
+    weight = torch.cat([graph.weight for graph in parts if graph.weight is not None])
+    made = {"op": "block_diagonal", "of": [graph.provenance for graph in parts]}
+    return parts[0].from_edges(rows, cols, starts[-1], weight=weight, provenance=made)
 
 
 def weighted(graph: Graph) -> Graph:

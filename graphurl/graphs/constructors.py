@@ -14,6 +14,7 @@ from graphurl.functional import neighbors
 from graphurl.functional.distance import Metric
 from graphurl.functional.mapped import row_blocks
 from graphurl.graphs.checks import as_tensor, float_tensor, index_tensor
+from graphurl.graphs.convert import from_scipy
 from graphurl.graphs.graph import Graph
 
 # A distance from a row to itself, or between the two directions, up to this share of the largest is rounding.
@@ -26,7 +27,8 @@ def knn(x: Any, k: int = 15, metric: Metric = "euclidean", method: str = "auto",
     Args:
         x: Features, (N, F): a dense tensor or array, a sparse CSR tensor, or a scipy CSR matrix.
         k: Number of neighbours, at least 1 and below N.
-        metric: euclidean, cosine, manhattan, or a callable on two sets of rows that returns distances.
+        metric: euclidean, cosine, correlation, manhattan, hamming, jaccard, or a callable on two sets of rows that
+            returns distances.
         method: exact, faiss (approximate), or auto, which chooses by size.
         seed: Makes the approximate search repeatable.
 
@@ -51,7 +53,8 @@ def from_knn(indices: Any, distances: Any = None, ids: Sequence[str] | None = No
     not looked at.
 
     Args:
-        indices: Neighbours of every row, (N, k).
+        indices: Neighbours of every row, (N, k); or a tuple of indices and distances, as umap-learn has it, where
+            anything behind them (a search index) is left aside.
         distances: Distances to them, (N, k), or None.
         ids: Name of every row, or None.
 
@@ -59,6 +62,10 @@ def from_knn(indices: Any, distances: Any = None, ids: Sequence[str] | None = No
         InputError: For shapes that differ, a neighbour that does not exist, or NaN, Inf or negative
             distances.
     """
+    if isinstance(indices, tuple):
+        if len(indices) < 2 or distances is not None:
+            raise InputError("neighbours are a tuple of indices and distances, or the two one by one")
+        indices, distances = indices[:2]
     index = as_tensor(indices)
     if index.ndim != 2 or index.dtype.is_floating_point or index.dtype == torch.bool:
         raise InputError(
@@ -78,10 +85,12 @@ def from_knn(indices: Any, distances: Any = None, ids: Sequence[str] | None = No
 def from_distances(
     distances: Any, k: int | None = None, radius: float | None = None, ids: Sequence[str] | None = None
 ) -> Graph:
-    """Graph from a dense matrix of distances.
+    """Graph from a matrix of distances.
 
     Args:
-        distances: Symmetric, (N, N), finite, zeros on the diagonal.
+        distances: Symmetric, (N, N), finite, zeros on the diagonal. In a sparse scipy matrix a stored entry is a
+            known distance, a stored 0 too, and all others are unknown; it may know a distance in one direction only,
+            as lists of neighbours do.
         k: Keep each row's k nearest others; ties go to the smaller index.
         radius: Keep pairs at most this far apart. Without k and radius all pairs are kept.
         ids: Name of every row, or None.
@@ -89,6 +98,8 @@ def from_distances(
     Raises:
         InputError: For anything that is not such a matrix.
     """
+    if hasattr(distances, "tocoo"):
+        return _from_sparse_distances(distances, k, radius, ids)
     d = as_tensor(distances)
     d = d if d.dtype == torch.float64 else d.float()
     _check_distances(d)
@@ -186,34 +197,6 @@ def citation(data: Any, *, undirected: bool = True) -> Graph:
 from_pyg = citation
 
 
-def labels(y: Any, k: int = 15, seed: int = 0) -> Graph:
-    """Graph that joins rows of one class, at most k per row, so that it stays sparse.
-
-    The members of a class are put in a random circle and each is joined to the k after it (all others in a
-    class of up to k + 1), both directions, with weight 1.
-
-    Args:
-        y: Class of every row, (N,), whole numbers; -1 is unknown and gets no edge.
-        k: Edges that each row starts.
-        seed: Draws the circles.
-    """
-    classes = index_tensor(y, "labels")
-    generator = torch.Generator().manual_seed(seed)
-    rows, cols = [classes.new_zeros(0)], [classes.new_zeros(0)]
-    for label in torch.unique(classes[classes >= 0]):
-        members = (classes == label).nonzero()[:, 0]
-        circle = members[torch.randperm(len(members), generator=generator).to(members.device)]
-        for step in range(1, min(k, len(members) - 1) + 1):
-            rows.append(circle)
-            cols.append(circle.roll(-step))
-    ends = torch.stack([torch.cat(rows), torch.cat(cols)])
-    row, col = torch.unique(torch.cat([ends, ends.flip(0)], dim=1), dim=1)
-    made = {"kind": "labels", "k": k, "seed": seed}
-    return Graph.from_edges(
-        row, col, len(classes), weight=torch.ones(len(row), device=row.device), provenance=made
-    )
-
-
 def _from_neighbours(
     index: Tensor, length: Tensor | None, made: Mapping[str, Any], ids: Sequence[str] | None = None
 ) -> Graph:
@@ -223,6 +206,37 @@ def _from_neighbours(
     keep = (cols != -1) & (cols != rows)
     lengths = None if length is None else length.reshape(-1)[keep]
     return Graph.from_edges(rows[keep], cols[keep], n, length=lengths, ids=ids, provenance=made)
+
+
+def _from_sparse_distances(matrix: Any, k: int | None, radius: float | None, ids: Sequence[str] | None) -> Graph:
+    """The stored distances as edges, of each row the k shortest; ties go to the smaller index."""
+    graph = from_scipy(matrix, "length", ids)
+    rows, cols, length = graph.rows, graph.col, graph.length
+    assert length is not None
+    slack = _ROUNDING * float(length.max()) if len(length) else 0.0
+    own = rows == cols
+    if bool((length[own] > slack).any()):
+        i = int(rows[own][length[own] > slack][0])
+        raise InputError(f"the distance from {i} to itself is not 0: similarities go into from_scipy(kind='weight')")
+    there, back = rows * graph.num_nodes + cols, cols * graph.num_nodes + rows
+    place = torch.searchsorted(there, back).clamp(max=max(0, len(there) - 1))
+    skew = (there[place] == back) & ((length[place] - length).abs() > slack)
+    if bool(skew.any()):
+        e = int(skew.nonzero()[0])
+        raise InputError(
+            f"the distance from {int(rows[e])} to {int(cols[e])} is {float(length[e]):g}, back it is "
+            f"{float(length[place[e]]):g}: give one distance for a pair, for example D.maximum(D.T)"
+        )
+    keep = ~own if radius is None else ~own & (length <= radius)
+    rows, cols, length = rows[keep], cols[keep], length[keep]
+    if k is not None:
+        order = torch.argsort(length, stable=True)
+        order = order[torch.argsort(rows[order], stable=True)]
+        first = torch.searchsorted(rows, rows)  # rows ascend: where each row's entries begin
+        order = order[torch.arange(len(rows)) - first < k]
+        rows, cols, length = rows[order], cols[order], length[order]
+    made = {"kind": "distances", "k": k, "radius": radius, "sparse": True}
+    return Graph.from_edges(rows, cols, graph.num_nodes, length=length, ids=ids, provenance=made)
 
 
 def _check_distances(d: Tensor) -> None:

@@ -33,7 +33,7 @@ ABOVE_ZERO = (
 )  # fmt: skip
 MAY_BE_INFINITE = ("nu_x", "nu_z")
 CHOICES = {
-    "init": ("auto", "random", "pca"),
+    "init": ("auto", "random", "pca", "spectral"),
     "mix": ("mixup", "cutmix"),
     "handover": ("added", "rising"),
     "output": ("features", "projection"),

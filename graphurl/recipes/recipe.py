@@ -24,7 +24,8 @@ class Recipe(Choices):
             standard (columns of mean 0 and deviation 1), scale (one factor for the whole table), pca-50 or pca-100
             (leading principal coordinates).
         n_neighbors: Neighbours in the kNN graph.
-        metric: Distance between feature rows: euclidean, cosine or manhattan.
+        metric: Distance between feature rows: euclidean, cosine, correlation, manhattan, hamming or jaccard. All but
+            the first compare rows as they are given where features is scale or pca-*, which move the origin.
         alpha: Weight of the second graph.
         max_hops: Length of shortest paths that fill p_X beyond the edges; 1 keeps the edges only.
         nu_x: ν of the prescribed similarity.
@@ -38,7 +39,7 @@ class Recipe(Choices):
             found with the hops, s2gc where they are given.
         fanout: Neighbours that a node takes in each layer where the graph is too large to be encoded whole; -1 for all.
         dropout: Share of hidden units dropped.
-        init: auto, random or pca: where a table or a map starts.
+        init: Where a table starts: random (auto), pca, or spectral (eigenvectors of the similarity graph).
         negatives: Weight of all far pairs relative to the mass of p, where far_weight is auto.
         edge_share: Share of a batch that is edge ends.
         teacher: none, or smooth: features smoothed along the message graph, as vectors that the encoder has to find

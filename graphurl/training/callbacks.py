@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 from torch import Tensor
 
-from graphurl.errors import CollapseWarning, RunError
+from graphurl.errors import CollapseWarning, InputError, RunError
 from graphurl.functional.spread import collapse
 
 
@@ -149,15 +150,44 @@ class MetricsFile:
         return False
 
 
-@dataclass(frozen=True)
+@dataclass
 class Snapshots:
-    """Calls a function with the epoch every so many epochs, for pictures of a growing map."""
+    """Keeps the whole embedding every so many epochs, for pictures of a growing map (`plots.animate`).
 
-    every: int
-    take: Callable[[int], None]
+    Each frame is a pass over all rows and holds N × d numbers.
+
+    Attributes:
+        every: Epochs between two frames.
+        take: Called with the epoch of each frame.
+        frames: The embeddings, float32, one a frame; kept by fits only, not by a bare `Trainer`.
+        epochs: Their epochs.
+    """
+
+    every: int = 1
+    take: Callable[[int], None] | None = None
+    frames: list[np.ndarray] = field(default_factory=list, init=False)
+    epochs: list[int] = field(default_factory=list, init=False)
+    _place: Callable[[], np.ndarray] | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuses a pace that is none."""
+        if self.every < 1:
+            raise InputError(f"every is {self.every}: give 1 epoch or more")
+
+    def attach(self, place: Callable[[], np.ndarray]) -> None:
+        """Begins anew with a fit, which says how all rows are embedded."""
+        self.frames, self.epochs, self._place = [], [], place
+
+    def detach(self) -> None:
+        """Lets go of the fit."""
+        self._place = None
 
     def __call__(self, moment: Moment) -> bool:
-        """Takes a snapshot when it is time."""
+        """Takes a frame when it is time."""
         if moment.epoch % self.every == 0:
-            self.take(moment.epoch)
+            self.epochs.append(moment.epoch)
+            if self._place is not None:
+                self.frames.append(self._place())
+            if self.take is not None:
+                self.take(moment.epoch)
         return False

@@ -28,7 +28,11 @@ def small(**changes: Any) -> Embedder:
     return Embedder(**{**choices, **changes}, settings=settings)
 
 
-@parametrize_with_checks([small()], expected_failed_checks=lambda _: EXPECTED_FAILURES)
+def free() -> Embedder:
+    return Embedder(encoder="table", n_neighbors=3, n_epochs=2, random_state=0, device="cpu")
+
+
+@parametrize_with_checks([small(), free()], expected_failed_checks=lambda _: EXPECTED_FAILURES)
 def test_contract(estimator: Embedder, check: Callable[[Embedder], None]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", GraphWarning)

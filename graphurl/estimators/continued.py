@@ -1,0 +1,63 @@
+"""Training that goes on where a fit ended: the same encoder, on rows that it may not have seen."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from graphurl.assembly import similarity_graph
+from graphurl.data.samples import Samples
+from graphurl.embedding import Embedding
+from graphurl.encoders.table import Table
+from graphurl.errors import InputError
+from graphurl.estimators.inputs import without_preparation
+from graphurl.graphs.graph import Graph
+from graphurl.pipeline import embed
+from graphurl.recipes import Recipe
+
+
+def go_on(
+    before: Embedding, samples: Samples, graph: Graph | None, recipe: Recipe, *, device: str,
+    callbacks: Sequence[Any] = (), progress: bool = False,
+) -> Embedding:  # fmt: skip
+    """Trains the encoder of an earlier fit on, with the preparation of rows that it was trained with.
+
+    Only the weights go on: the optimiser begins anew, without an early phase of its own.
+
+    Args:
+        before: The earlier fit; it stays as it is.
+        samples: Rows to train on; for free coordinates as many as before.
+        graph: Their similarity graph, or None for the recipe's.
+        recipe: The choices.
+        device: Where to train.
+        callbacks: As in `embed`.
+        progress: Show a progress bar.
+    """
+    model = before.model
+    if before.z.shape[1] != recipe.dim:
+        raise InputError(f"the fit has {before.z.shape[1]} components and now {recipe.dim} are asked for: fit anew")
+    if model.name not in ("custom", recipe.encoder):
+        raise InputError(f"the fit trained {model.name!r} and now {recipe.encoder!r} is asked for: fit anew")
+    encoder = copy.deepcopy(model.encoder)
+    run = recipe.but(early=0.0, init="random")
+    if isinstance(encoder, Table):
+        if len(samples) != len(before.z):
+            raise InputError(
+                f"free coordinates of {len(before.z)} samples were fitted and {len(samples)} are given: "
+                "give the same ones, or use encoder='mlp'"
+            )
+        inner = samples
+    else:
+        assert samples.x is not None
+        rows = samples.x if model.preparation is None else model.preparation.apply(samples.x)
+        graph = similarity_graph(samples, rows, recipe, graph)
+        inner, run = without_preparation(samples, rows), run.but(features="none")
+    result = embed(
+        inner, recipe=run, graph=graph, encoder=encoder, device=device, callbacks=callbacks, progress=progress
+    )
+    return replace(
+        result, samples=samples, recipe=recipe,
+        model=replace(result.model, preparation=model.preparation, name=model.name, about=model.about),
+    )  # fmt: skip
