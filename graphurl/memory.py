@@ -7,10 +7,12 @@ import shutil
 from dataclasses import replace
 
 from graphurl import registry
+from graphurl.data.preparation import PRINCIPAL
 from graphurl.data.samples import Samples
 from graphurl.encoders.sgc import DENSE_NUMBERS
 from graphurl.errors import InputError
 from graphurl.functional.distance import ANGULAR
+from graphurl.functional.field import DIMENSIONS
 from graphurl.functional.mapped import BLOCK_NUMBERS, is_mapped, scratch_folder
 from graphurl.functional.neighbors import EXACT_UP_TO
 from graphurl.graphs.graph import Graph
@@ -22,6 +24,8 @@ from graphurl.recipes.pictures import LARGEST_SIDE
 BASE = 0.45e9
 #: Pairs that are compared at once; a test holds it equal to the routes' own.
 BLOCK = 2**24
+#: Grids of a map: a few of them and their transforms.
+GRID = 0.05e9
 #: Up to this many samples a batch size of 0 means all pairs at once, and a graph is encoded whole.
 FULL_BATCH = 20_000
 
@@ -53,7 +57,8 @@ def estimate_memory(
     """
     recipe = recipe or registry.resolve("recipes", fitting({}))
     n, f, k = float(num_rows), float(num_features), recipe.n_neighbors
-    rows = 4 * n * f * (1 if recipe.features == "none" else 2)
+    width = min(f, float(PRINCIPAL.get(recipe.features, num_features)))
+    rows = 4 * n * (f if recipe.features == "none" else f + width)
     if mapped:
         rows = 4.0 * 4 * min(BLOCK_NUMBERS, n * f)
     knn = _searches(recipe, num_edges is not None)
@@ -70,6 +75,8 @@ def estimate_memory(
     if not recipe.dynamic:  # a dynamic p is a matrix of all pairs, a static one is made dense block by block
         pairs = min(pairs, BLOCK)
     step = pairs * 4 * 14 + 4 * 4 * min(batch, num_rows) * recipe.hidden * recipe.depth
+    if recipe.free and not recipe.batch_size and recipe.over == "all" and recipe.dim in DIMENSIONS:
+        step = GRID + 16 * n * recipe.dim  # no pair is listed, and the layers of a network are not there
     if recipe.encoder in ("gcn", "sage", "gat"):  # the rows that a batch's messages come from, and their copies
         step += 4 * 3 * f * min(n, batch * reached(recipe.fanout, recipe.depth) if num_rows > FULL_BATCH else n)
     table = 16 * n * recipe.dim if recipe.free else 0.0

@@ -33,6 +33,13 @@ def test_a_million_rows_of_32_stay_under_six_gibibytes() -> None:
     assert 1.5 * 2**30 < estimate_memory(10**6, 32, MAP) < 6 * 2**30
 
 
+def test_the_default_map_lists_no_pairs() -> None:
+    """All pairs are summed on a grid: a million rows are no matrix, and no network's layers stand by."""
+    assert 3e9 < estimate_memory(10**6, 50) < 5e9
+    few, many = estimate_memory(10**5, 50), estimate_memory(2 * 10**5, 50)
+    assert many < 2 * few
+
+
 def test_more_of_anything_needs_more() -> None:
     base = estimate_memory(10**5, 32, MAP)
     assert estimate_memory(10**5, 320, MAP) > base
@@ -115,7 +122,10 @@ def test_free_memory_is_a_number_that_can_be() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("rows", "columns", "settings"),
-    [(60_000, 32, {}), (6000, 8, {"batch_size": 0, "hidden": 64}), (3000, 8, {"batch_size": 0, "dynamic": True})],
+    [
+        (60_000, 32, {}), (20_000, 300, {}), (60_000, 32, {"encoder": "mlp"}),
+        (6000, 8, {"batch_size": 0, "hidden": 64}), (3000, 8, {"batch_size": 0, "dynamic": True}),
+    ],
 )
 def test_estimate_is_within_a_third_of_a_run(rows: int, columns: int, settings: dict[str, object]) -> None:
     code = (
