@@ -29,7 +29,8 @@ def most_likely_place(distances: Tensor, places: Tensor) -> Tensor:
         Places, N × d. A point at distance 0 of a neighbour, and of no other, gets that neighbour's place.
     """
     nearest = distances[:, :1].clamp_min(torch.finfo(distances.dtype).tiny)
-    weight = torch.exp(-((distances / nearest).clamp_max(1e3) ** 2))
+    # Distances that overflowed are equal as far as anybody can tell.
+    weight = torch.exp(-((distances / nearest).nan_to_num(nan=1.0).clamp_max(1e3) ** 2))
     place = _mean(weight, places)
     spread = _mean(weight, (places - place[:, None]).square().sum(2, keepdim=True)).sqrt()
     for halving in range(_HALVINGS):
