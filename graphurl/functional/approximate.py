@@ -22,7 +22,7 @@ _TRAIN_PER_LIST = 64
 class Index:
     """Rows by their place in an inverted file, for one search after another.
 
-    Rows of more than 50 dimensions are projected on their leading principal directions. About sqrt(M) lists, trained on
+    Rows of more than 50 dimensions are projected on their leading principal directions. About 2 sqrt(M) lists, trained on
     a subsample. Of projected rows 3k + 20 candidates per query are then measured in the space of x, by differences, so
     that only a neighbour that never became a candidate can be missed; rows that were not projected are measured by the
     index itself.
@@ -109,7 +109,7 @@ def _inverted_file(base: Tensor, seed: int) -> Any:
     import faiss
 
     rows, dim = base.shape
-    lists = max(1, min(round(math.sqrt(rows)), rows // 39))
+    lists = max(1, min(round(2 * math.sqrt(rows)), rows // 39))
     quantizer = faiss.IndexFlatL2(dim)
     index = faiss.IndexIVFFlat(quantizer, dim, lists)
     index.cp.seed = seed + 1
