@@ -22,8 +22,8 @@ _TRAIN_PER_LIST = 64
 class Index:
     """Rows by their place in an inverted file, for one search after another.
 
-    Rows of more than 50 dimensions are projected on their leading principal directions. About 2 sqrt(M) lists, trained on
-    a subsample. Of projected rows 3k + 20 candidates per query are then measured in the space of x, by differences, so
+    Rows of more than 50 dimensions are projected on their leading principal directions. There are about 2 sqrt(M)
+    lists, trained on a subsample. Of projected rows 3k + 20 candidates per query are then measured in the space of x, by differences, so
     that only a neighbour that never became a candidate can be missed; rows that were not projected are measured by the
     index itself.
 

@@ -37,7 +37,8 @@ def test_one_neighbour_pulls_alone_where_nothing_is_nearer_than_it() -> None:
 
 
 def test_nothing_but_numbers_comes_out() -> None:
-    for distances in (torch.zeros(1, 3), torch.full((1, 3), 1e30), torch.full((1, 3), torch.inf), torch.tensor([[1e-38, 1e-38, 1.0]])):
+    alike = [torch.full((1, 3), value) for value in (0.0, 1e30, torch.inf)]
+    for distances in (*alike, torch.tensor([[1e-38, 1e-38, 1.0]])):
         for places in (torch.zeros(1, 3, 2), torch.full((1, 3, 2), 1e8)):
             found = most_likely_place(distances, places)
             assert found.isfinite().all()
