@@ -23,9 +23,9 @@ class Index:
     """Rows by their place in an inverted file, for one search after another.
 
     Rows of more than 50 dimensions are projected on their leading principal directions. There are about 2 sqrt(M)
-    lists, trained on a subsample. Of projected rows 3k + 20 candidates per query are then measured in the space of x, by differences, so
-    that only a neighbour that never became a candidate can be missed; rows that were not projected are measured by the
-    index itself.
+    lists, trained on a subsample. Of projected rows 3k + 20 candidates per query are then measured in the space of x,
+    by differences, so that only a neighbour that never became a candidate can be missed; rows that were not projected
+    are measured by the index itself.
 
     Args:
         y: Rows to search, (M, F).
