@@ -18,6 +18,8 @@ LEARNT = {
     "idf": {"factor"}, "sqrt-idf": {"factor"}, "standard": {"offset", "factor"}, "scale": {"offset", "factor"},
     "pca-50": {"offset", "directions"}, "pca-100": {"offset", "directions"},
 }  # fmt: skip
+#: Numbers that are made wider at a time: in blocks that stay in the cache it takes a third of the time.
+IN_CACHE = 2**16
 #: Kinds that keep the leading principal coordinates, and how many.
 PRINCIPAL = {"pca-50": 50, "pca-100": 100}
 
@@ -130,12 +132,12 @@ def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
     if x.layout != torch.strided:
         x = x.to_dense()
     mean = torch.zeros(x.shape[1], dtype=torch.float64, device=x.device)
-    for rows in row_blocks(x):
+    for rows in row_blocks(x, IN_CACHE):
         mean += x[rows].double().sum(dim=0)
     mean /= len(x)
     square = torch.zeros_like(mean)
-    for rows in row_blocks(x):
-        square += ((x[rows].double() - mean) ** 2).sum(dim=0)
+    for rows in row_blocks(x, IN_CACHE):
+        square += x[rows].double().sub_(mean).square_().sum(dim=0)
     return mean.float(), (square / len(x)).sqrt().float()
 
 

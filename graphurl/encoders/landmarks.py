@@ -85,7 +85,7 @@ class Landmarks(Table):
         """Looks row numbers up, and places rows of features."""
         x = inputs.x
         if x.layout == torch.strided and not x.is_floating_point():
-            return Encoded(inputs.pick(self._places()[x]))
+            return Encoded(inputs.pick(self._places().index_select(0, x)))
         return Encoded(inputs.pick(self._pulled(x)))
 
     def _places(self) -> Tensor:

@@ -30,7 +30,7 @@ class Table(Encoder):
 
     def forward(self, inputs: Inputs) -> Encoded:
         """Looks the rows up; `inputs.x` holds row numbers."""
-        return Encoded(inputs.pick(self.rows[inputs.x]))
+        return Encoded(inputs.pick(self.rows.index_select(0, inputs.x)))
 
     def place(self, rows: Tensor) -> None:
         """Starts from given coordinates."""

@@ -12,11 +12,13 @@ O(N + M log M) for M cells: no pair is left out and none is sampled.
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Callable
-from itertools import product
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from graphurl.functional.undirected import Pairs
@@ -30,6 +32,8 @@ DIMENSIONS = (1, 2, 3)
 LARGEST_GRID = 2**25
 #: Cells along an axis of a padded grid, at least: where it ends, a kernel that has not fallen off has an edge.
 SMALLEST = 64
+#: Cells of a grid whose transformed kernel is kept for the next step.
+LARGEST_KEPT = 2**18
 
 
 def radial_sum(z: Tensor, function: Radial, *, spacing: float = 0.5, order: int = 1) -> Tensor:
@@ -71,11 +75,11 @@ def edge_sum(z: Tensor, pairs: Pairs, function: Callable[[Tensor], Tensor]) -> T
 
 
 def grid_cells(z: Tensor, spacing: float) -> float:
-    """How many cells the padded grid of some points has."""
-    if not len(z):
+    """How many cells the padded grid of some points has: not a number, or infinite, where a coordinate is."""
+    if not z.numel():
         return 0.0
-    span = float((z.max(0).values - z.min(0).values).max()) if z.numel() else 0.0
-    return float(2 * (span / spacing + 6)) ** z.shape[1]
+    low, high = z.aminmax(dim=0)
+    return math.prod([2 * (float((high - low).max()) / spacing + 6)] * z.shape[1])
 
 
 class _RadialSum(torch.autograd.Function):
@@ -85,15 +89,18 @@ class _RadialSum(torch.autograd.Function):
     def forward(ctx: Any, z: Tensor, function: Radial, spacing: float, order: int) -> Tensor:
         at, weights = _splines(z.detach(), spacing, order)
         length = _transform_length(max(2 * (int(at.max()) + order + 1), SMALLEST))
-        value, slope = _kernel(function, length, spacing, order, z)
-        spread, entry = _spread(at, weights, length)
-        moments = torch.fft.rfftn(spread)
-        dims = tuple(range(1, z.shape[1] + 1))
-        fields = torch.fft.irfftn(torch.stack([value, *slope]) * moments, s=[length] * z.shape[1], dim=dims)
-        near = torch.fft.irfftn(value, s=[length] * z.shape[1])
-        read = _read(fields.flatten(1), entry, weights)
-        ctx.save_for_backward(2 * read[:, 1:])
-        return read[:, 0].sum() - _own(near, weights).sum()
+        kernel = _kernel if length ** z.shape[1] <= LARGEST_KEPT else _kernel.__wrapped__
+        near, value, slopes = kernel(function, length, spacing, order, z.shape[1], z.dtype, z.device)
+        entries, shares = _corners(at, weights, length)
+        shape, dims = [length] * z.shape[1], tuple(range(1, z.shape[1] + 1))
+        grid = z.new_zeros(length ** z.shape[1]).index_add_(0, entries.view(-1), shares.view(-1))
+        moments = torch.fft.rfftn(grid.view(shape))
+        fields = torch.fft.irfftn(slopes * moments, s=shape, dim=dims)
+        # What each point reads of a field: its cells, weighed as they were when it was spread over them.
+        rows = fields.flatten(1).T.contiguous()
+        force = F.embedding_bag(entries, rows, mode="sum", per_sample_weights=shares)
+        ctx.save_for_backward(2 * force)
+        return _overlap(moments, value, length) - _own(near, weights)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
@@ -138,14 +145,20 @@ def _splines(z: Tensor, spacing: float, order: int) -> tuple[Tensor, list[Tensor
     else:
         weights = [(1 - w) ** 3, 3 * w**3 - 6 * w**2 + 4, -3 * w**3 + 3 * w**2 + 3 * w + 1, w**3]
         weights = [part / 6 for part in weights]
-    return first.long(), weights
+    return first.int(), weights
 
 
-def _kernel(function: Radial, length: int, spacing: float, order: int, like: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """Transforms of f and of its derivative along each axis, with the blur of the splines divided out."""
-    dim = like.shape[1]
-    step = torch.arange(length, device=like.device)
-    offset = torch.where(2 * step <= length, step, step - length).to(like) * spacing
+@functools.lru_cache(maxsize=8)
+def _kernel(
+    function: Radial, length: int, spacing: float, order: int, dim: int, dtype: torch.dtype, device: torch.device
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The function f at offsets of neighbouring cells, and transforms of it and its derivatives without the blur.
+
+    What spreading and reading by splines blur is divided out. The transform of f, an even function, is real. Steps of
+    one run share most of their grids.
+    """
+    step = torch.arange(length, device=device)
+    offset = torch.where(2 * step <= length, step, step - length).to(dtype) * spacing
     axes = torch.meshgrid([offset] * dim, indexing="ij")
     with torch.enable_grad():
         d2 = torch.stack([axis**2 for axis in axes]).sum(0).requires_grad_()
@@ -153,60 +166,54 @@ def _kernel(function: Radial, length: int, spacing: float, order: int, like: Ten
         (slope,) = torch.autograd.grad(value.sum(), d2)
     # The one offset that is as far to the left as to the right has no direction.
     odd = [torch.where(axis.abs() * 2 == length * spacing, torch.zeros_like(axis), 2 * slope * axis) for axis in axes]
-    blur = torch.ones((), device=like.device, dtype=like.dtype)
+    blur = torch.ones((), device=device, dtype=dtype)
     for axis in range(dim):
         frequency = torch.fft.rfftfreq(length) if axis == dim - 1 else torch.fft.fftfreq(length)
         shape = [-1 if place == axis else 1 for place in range(dim)]
-        blur = blur * (torch.sinc(frequency.to(like)) ** (2 * (order + 1))).view(shape)
-    return torch.fft.rfftn(value.detach()) / blur, [torch.fft.rfftn(part) / blur for part in odd]
+        blur = blur * (torch.sinc(frequency.to(d2)) ** (2 * (order + 1))).view(shape)
+    even = torch.fft.rfftn(value.detach()).real / blur
+    slopes = torch.stack([torch.fft.rfftn(part) / blur for part in odd])
+    near = torch.fft.irfftn(even, s=[length] * dim)[(slice(order + 1),) * dim]
+    return near.contiguous(), even, slopes
 
 
-def _spread(at: Tensor, weights: list[Tensor], length: int) -> tuple[Tensor, list[Tensor]]:
-    """The points on the grid, and the entries that each of them touches, one tensor for each corner."""
-    dim = at.shape[1]
-    stride = torch.tensor([length**power for power in reversed(range(dim))], device=at.device)
-    origin = (at * stride).sum(1)
-    corners = list(product(range(len(weights)), repeat=dim))
-    entries = [origin + int((torch.tensor(corner) * stride.cpu()).sum()) for corner in corners]
-    grid = torch.zeros(length**dim, dtype=weights[0].dtype, device=at.device)
-    for corner, entry in zip(corners, entries, strict=True):
-        grid.index_add_(0, entry, _weight(weights, corner))
-    return grid.view([length] * dim), entries
+def _corners(at: Tensor, weights: list[Tensor], length: int) -> tuple[Tensor, Tensor]:
+    """The cells that each point is spread over, as entries of the flattened grid, and its share in each, N × cells."""
+    origin, corners = at[:, 0], [(along, weight[:, 0]) for along, weight in enumerate(weights)]
+    for axis in range(1, at.shape[1]):
+        origin = origin * length + at[:, axis]
+        corners = [
+            (entry * length + along, share * weight[:, axis])
+            for entry, share in corners
+            for along, weight in enumerate(weights)
+        ]
+    entries = torch.stack([origin + entry for entry, _ in corners], dim=1)
+    return entries, torch.stack([share for _, share in corners], dim=1)
 
 
-def _read(fields: Tensor, entries: list[Tensor], weights: list[Tensor]) -> Tensor:
-    """Each field at each point, N × fields."""
-    rows = fields.T.contiguous()
-    corners = product(range(len(weights)), repeat=weights[0].shape[1])
-    found = torch.zeros(len(entries[0]), rows.shape[1], dtype=rows.dtype, device=rows.device)
-    for corner, entry in zip(corners, entries, strict=True):
-        found.addcmul_(rows.index_select(0, entry), _weight(weights, corner)[:, None])
-    return found
-
-
-def _weight(weights: list[Tensor], corner: tuple[int, ...]) -> Tensor:
-    """The weight of a corner: the product over the axes."""
-    found = weights[corner[0]][:, 0]
-    for axis in range(1, len(corner)):
-        found = found * weights[corner[axis]][:, axis]
-    return found
+def _overlap(moments: Tensor, value: Tensor, length: int) -> Tensor:
+    """Σ ρ (f * ρ) over the grid, from the transforms (Parseval): half of the last axis stands for both halves."""
+    power = (moments.real.square() + moments.imag.square()) * value
+    twice = power.sum(dtype=torch.float64) * 2 - power[..., 0].sum(dtype=torch.float64)
+    total: Tensor = (twice - power[..., -1].sum(dtype=torch.float64)) / length**power.ndim
+    return total.to(value.dtype)
 
 
 def _own(near: Tensor, weights: list[Tensor]) -> Tensor:
-    """What each point reads of itself: f at the offsets among its own cells, weighed twice."""
-    reach = len(weights) - 1
-    # Along each axis: how much weight is found δ cells apart.
-    along = {
-        delta: torch.stack([weights[a] * weights[a + delta] for a in range(len(weights) - delta)]).sum(0)
-        for delta in range(reach + 1)
-    }
-    total = torch.zeros(len(weights[0]), dtype=near.dtype, device=near.device)
-    for offset in product(range(reach + 1), repeat=near.ndim):
-        part = 2.0 ** sum(delta > 0 for delta in offset) * near[offset]
-        for axis, delta in enumerate(offset):
-            part = part * along[delta][:, axis]
-        total = total + part
-    return total
+    """What the points read of themselves: f at the offsets among a point's own cells, weighed twice."""
+    reach = len(weights)
+    # Along each axis: how much weight is found δ cells apart, to either side.
+    along = torch.stack(
+        [
+            torch.stack([weights[a] * weights[a + delta] for a in range(reach - delta)]).sum(0) * (1 + (delta > 0))
+            for delta in range(reach)
+        ]
+    )
+    share = along[:, :, 0]
+    for axis in range(1, near.ndim - 1):
+        share = (share[:, None] * along[:, :, axis]).flatten(0, 1)
+    found = share @ along[:, :, -1].T if near.ndim > 1 else share.sum(1)
+    return (found.view(near.shape) * near).sum()
 
 
 def _transform_length(least: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -41,13 +42,13 @@ def log_t_kernel(d2: Tensor, nu: float | Tensor, *, normalised: bool = True) -> 
     d2 = _at_least_float32(d2)
     if value >= _GAUSSIAN_FROM:
         return log_gaussian_kernel(d2)
-    learned = isinstance(nu, Tensor) and nu.requires_grad
-    free: float | Tensor = nu.to(d2) if learned and isinstance(nu, Tensor) else value
-    log_kappa = -(free + 1) / 2 * torch.log1p(d2 / free)
-    if normalised:
-        return log_kappa
-    constant = _log_constant(nu).to(d2) if learned and isinstance(nu, Tensor) else log_kernel_at_zero(value)
-    return log_kappa + constant
+    if isinstance(nu, Tensor) and nu.requires_grad:
+        free = nu.to(d2)
+        log_kappa = -(free + 1) / 2 * torch.log1p(d2 / free)
+        return log_kappa if normalised else log_kappa + _log_constant(nu).to(d2)
+    at_zero = 0.0 if normalised else log_kernel_at_zero(value)
+    result: Tensor = _LogT.apply(d2, value, at_zero)  # type: ignore[no-untyped-call]
+    return result
 
 
 def log_gaussian_kernel(d2: Tensor) -> Tensor:
@@ -94,6 +95,27 @@ def log_one_minus(log_q: Tensor) -> Tensor:
     """
     result: Tensor = _LogOneMinus.apply(_at_least_float32(log_q))  # type: ignore[no-untyped-call]
     return result
+
+
+class _LogT(torch.autograd.Function):
+    """The kernel with a fixed ν: keeps the distances alone, and makes as few passes over them as there are."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(d2: Tensor, nu: float, at_zero: float) -> Tensor:
+        log_kappa = torch.log1p(d2 if nu == 1 else d2 / nu) * (-(nu + 1) / 2)
+        return log_kappa + at_zero if at_zero else log_kappa
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, float, float], output: Tensor) -> None:
+        d2, ctx.nu, _ = inputs
+        ctx.save_for_backward(d2)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        (d2,) = ctx.saved_tensors
+        return grad * (-(ctx.nu + 1) / 2) / (d2 + ctx.nu), None, None
 
 
 class _LogOneMinus(torch.autograd.Function):

@@ -102,14 +102,14 @@ def scratch(rows: int, columns: int) -> Tensor:
         ) from error
 
 
-def row_blocks(x: Any) -> Iterator[slice]:
-    """Slices of rows, as many at a time as `BLOCK_NUMBERS` allow, that cover a matrix or a vector.
+def row_blocks(x: Any, numbers: int | None = None) -> Iterator[slice]:
+    """Slices of rows, as many at a time as `numbers` (`BLOCK_NUMBERS`) allow, that cover a matrix or a vector.
 
     The same for tables in memory and in files, so that both are summed in the same order.
     """
     rows = int(x.shape[0])
     width = int(x.shape[1]) if len(x.shape) > 1 else 1
-    size = max(1, BLOCK_NUMBERS // max(1, width))
+    size = max(1, (numbers or BLOCK_NUMBERS) // max(1, width))
     for start in range(0, max(rows, 1), size):
         yield slice(start, min(start + size, rows))
 

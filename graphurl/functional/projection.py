@@ -13,6 +13,8 @@ from graphurl.functional.mapped import row_blocks
 
 # Directions beyond those wanted, and power iterations, of a range finder: the spectrum of smoothed features decays.
 _OVERSAMPLED, _POWERS = 32, 6
+# What all directions of a symmetric matrix cost in float64, in multiplications a cubed column.
+_EIGEN = 12
 
 
 def principal_rows(x: Tensor, dim: int, scale: float, generator: torch.Generator) -> Tensor:
@@ -59,8 +61,8 @@ def leading_directions(
 ) -> Tensor:
     """The leading right singular vectors of x, not centred, with settled signs (the largest entry is positive).
 
-    Exact from the Gram matrix where a quarter of all or more are wanted; else a range finder with power iterations
-    (Halko, Martinsson and Tropp 2011), which takes time in proportion to `count`.
+    Exact from the Gram matrix where a quarter of all or more are wanted, or where that is faster; else a range finder
+    with power iterations (Halko, Martinsson and Tropp 2011), which takes time in proportion to `count`.
 
     Args:
         x: Rows.
@@ -78,11 +80,12 @@ def leading_directions(
         """Σ over blocks of rows."""
         return functools.reduce(operator.add, (part(each(x[b]) if each else x[b]) for b in row_blocks(x)))
 
-    if 4 * count >= columns:
+    width = min(columns, count + _OVERSAMPLED)
+    # Multiplications: of the Gram matrix and its directions, and of the passes of a range finder.
+    if 4 * count >= columns or len(x) * columns + _EIGEN * columns**2 < 2 * (_POWERS + 1) * len(x) * width:
         values, vectors = torch.linalg.eigh(total(lambda rows: (rows.T @ rows).double()))
         top = vectors[:, values.argsort(descending=True)[:count]].T
     else:
-        width = min(columns, count + _OVERSAMPLED)
         basis = torch.linalg.qr(torch.randn(columns, width, generator=generator).to(x)).Q
         for _ in range(_POWERS):
             basis = torch.linalg.qr(_turned(total, basis)).Q

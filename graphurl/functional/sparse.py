@@ -6,6 +6,8 @@ import warnings
 from collections.abc import Iterator
 
 import torch
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import reverse_cuthill_mckee
 from torch import Tensor
 
 from graphurl.functional.mapped import row_blocks
@@ -102,6 +104,29 @@ def indicator(col: Tensor, width: int) -> Tensor:
     crow = torch.arange(rows + 1, device=col.device) * each
     value = torch.ones(rows * each, device=col.device)
     return csr_matrix(crow, many.reshape(-1), value, (rows, width))
+
+
+def near_order(matrix: Tensor) -> Tensor:
+    """An order of the nodes of a symmetric CSR matrix in which those with an entry stand close to each other.
+
+    Reverse Cuthill-McKee (1969): what is read for one row lies in the cache when the next one needs it.
+    """
+    return torch.from_numpy(reverse_cuthill_mckee(_scipy(matrix), symmetric_mode=True).astype("i8"))
+
+
+def permuted(matrix: Tensor, order: Tensor) -> Tensor:
+    """The CSR matrix with rows and columns in another order; columns ascend within a row."""
+    n = len(order)
+    moved = _scipy(matrix)[order.numpy()][:, order.numpy()]
+    moved.sort_indices()
+    parts = (moved.indptr, moved.indices, moved.data)
+    crow, col, value = (torch.from_numpy(part) for part in parts)
+    return csr_matrix(crow.long(), col.long(), value, (n, n))
+
+
+def _scipy(matrix: Tensor) -> csr_array:
+    parts = (matrix.values(), matrix.col_indices(), matrix.crow_indices())
+    return csr_array(tuple(part.detach().numpy() for part in parts), shape=tuple(matrix.shape))
 
 
 def equal_rows(x: Tensor) -> Tensor | None:

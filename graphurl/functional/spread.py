@@ -160,9 +160,9 @@ def collapse(z: Tensor, *, max_rows: int = 2000, directions: bool = False) -> Ve
         reason in words (empty when there is no collapse).
     """
     with torch.no_grad():
-        z = z.detach().double()
         if len(z) > max_rows:
             z = z[torch.linspace(0, len(z) - 1, max_rows, device=z.device).long()]
+        z = z.detach().double()
         dim = z.shape[1]
         if not bool(torch.isfinite(z).all()):
             bad = int((~torch.isfinite(z).all(1)).sum())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -32,6 +33,21 @@ class Pairs:
     back: Tensor
     back_col: Tensor
 
+    @cached_property
+    def mass(self) -> Tensor:
+        """Σ p over the entries, both directions."""
+        return 2 * self.value.sum()
+
+    @cached_property
+    def information(self) -> Tensor:
+        """Σ p log p over the entries, both directions."""
+        total: Tensor = 2 * torch.special.xlogy(self.value, self.value).sum()
+        return total
+
+    def of_type(self, dtype: torch.dtype) -> Pairs:
+        """The same pairs with entries of another type."""
+        return self if self.value.dtype == dtype else replace(self, value=self.value.to(dtype))
+
     def laplacian(self, weight: Tensor, z: Tensor) -> Tensor:
         """Σ_j w_ij (z_i - z_j) for each i, with one weight a pair."""
         n = len(z)
@@ -42,7 +58,9 @@ class Pairs:
         return total[:, -1:] * z - total[:, :-1]
 
     def to(self, device: torch.device | str) -> Pairs:
-        """The same pairs on another device."""
+        """The same pairs on another device; themselves where they are there, with what they have added up."""
+        if self.row.device == torch.empty(0, device=device).device:
+            return self
         parts = (self.row, self.col, self.value, self.starts, self.back_starts, self.back, self.back_col)
         return Pairs(*(part.to(device, non_blocking=True) for part in parts))
 
@@ -60,9 +78,13 @@ def pairs_of(matrix: Tensor) -> Pairs | None:
     back = torch.searchsorted(key, mirrored).clamp_(max=max(count - 1, 0))
     if not (torch.equal(key[back], mirrored) and torch.equal(value[upper][back], value[lower])):
         return None
-    return Pairs(row[upper], col[upper], value[upper], _starts(row[upper], n), _starts(row[lower], n), back, col[lower])
+    # The library behind products of sparse matrices counts in 32 bits, and copies wider numbers each time.
+    kind = torch.int32 if max(n, count) < 2**31 else torch.int64
+    parts = (row[upper], col[upper], row[lower], col[lower], back)
+    row, col, back_row, back_col, back = (part.to(kind) for part in parts)
+    return Pairs(row, col, value[upper], _starts(row, n), _starts(back_row, n), back, back_col)
 
 
 def _starts(row: Tensor, n: int) -> Tensor:
     counts = torch.bincount(row, minlength=n)
-    return torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+    return torch.cat([counts.new_zeros(1), counts.cumsum(0)]).to(row.dtype)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from graphurl.errors import InputError, unknown
+from graphurl.functional.undirected import Pairs
 
 REDUCTIONS = ("mean", "sum")
 
@@ -67,14 +68,14 @@ class Loss(ABC):
             raise unknown("reduction", reduction, REDUCTIONS)
         return self.combine(self.partial(p, log_q, weight)[None], reduction)
 
-    def of_sums(self, p: Tensor, pairs: float, far_weight: float, near: Summing, everywhere: Summing) -> Tensor:
+    def of_sums(self, edges: Pairs, pairs: float, far_weight: float, near: Summing, everywhere: Summing) -> Tensor:
         """The statistics of `partial` over a whole relation, from sums that never list its far pairs.
 
         Args:
-            p: Prescribed similarity of the pairs that have any, above 0: one number for both directions.
+            edges: The pairs that have any prescribed similarity, and it: one number above 0 for both directions.
             pairs: Number of all pairs, both directions counted.
             far_weight: How often a pair with p = 0 counts; the others count once.
-            near: Adds up a function of log q over the pairs of `p`, which it gets in their order, twice each.
+            near: Adds up a function of log q over the pairs of `edges`, which it gets in their order, twice each.
             everywhere: Adds up a function of log q over all pairs, both directions.
         """
         raise NotImplementedError
@@ -108,12 +109,16 @@ class PairLoss(Loss):
             return torch.stack([value.sum(), value.new_tensor(float(value.numel()))])
         return torch.stack([(weight * value).sum(), weight.sum().to(value)])
 
-    def of_sums(self, p: Tensor, pairs: float, far_weight: float, near: Summing, everywhere: Summing) -> Tensor:
+    def of_far(self, log_q: Tensor) -> Tensor:
+        """The loss of pairs with p = 0."""
+        return self.pairwise(log_q.new_zeros(()), log_q)
+
+    def of_sums(self, edges: Pairs, pairs: float, far_weight: float, near: Summing, everywhere: Summing) -> Tensor:
         """Every pair as if it were far, and what the near ones differ from that."""
-        nothing = p.new_zeros(())
-        value = near(lambda log_q: self.pairwise(p, log_q) - far_weight * self.pairwise(nothing, log_q))
+        p = edges.value
+        value = near(lambda log_q: self.pairwise(p, log_q) - far_weight * self.of_far(log_q))
         if far_weight:
-            value = value + far_weight * everywhere(lambda log_q: self.pairwise(nothing, log_q))
+            value = value + far_weight * everywhere(self.of_far)
         return torch.stack([value, value.new_tensor(2 * len(p) + far_weight * (pairs - 2 * len(p)))])
 
     def combine(self, parts: Tensor, reduction: str = "mean") -> Tensor:

@@ -9,17 +9,19 @@ from torch import Tensor
 
 from graphurl.errors import InputError
 from graphurl.functional.mapped import row_blocks
-from graphurl.functional.sparse import csr_matrix, entries, entry_blocks
+from graphurl.functional.sparse import csr_matrix, entries, entry_blocks, near_order, permuted
 from graphurl.functional.undirected import pairs_of
 from graphurl.graphs.graph import Graph
 from graphurl.relations.relation import Batch, Feed
 
 #: A draw adds up at most so many edges itself; a divisor of the numbers of a block.
 EVERY = 128
+#: From this many nodes on it pays that those of an edge lie close to each other in memory.
+ORDERED_FROM = 2**14
 
 
 class FullBatch:
-    """All nodes in every step: the loss itself, without sampling.
+    """All nodes in every step, neighbours close together: the loss itself, without sampling.
 
     Args:
         graph: Similarity graph; its weights are p_X. Self-loops are not pairs and are ignored.
@@ -33,6 +35,9 @@ class FullBatch:
         self.total = total_weight(graph, far_weight)
         self.nodes = torch.arange(graph.num_nodes, device=graph.col.device)
         self.p = without_zeros(prescribed(graph))
+        if len(self.nodes) > ORDERED_FROM and self.p.device.type == "cpu":
+            self.nodes = near_order(self.p)
+            self.p = permuted(self.p, self.nodes)
         self.pairs = pairs_of(self.p)
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeGuard
 
@@ -107,7 +108,6 @@ def has_field(loss: Loss, relation: Relation, similarity: Similarity) -> bool:
         and relation.pairs is not None
         and relation.weight is None
         and relation.left_out is None
-        and bool(z.detach().isfinite().all())
         and grid_cells(z.detach(), _spacing(similarity)) <= LARGEST_GRID
     )
 
@@ -126,14 +126,25 @@ def _field(relation: Relation, similarity: Similarity, loss: Loss) -> Tensor:
     assert edges is not None
 
     def near(function: Callable[[Tensor], Tensor]) -> Tensor:
-        return edge_sum(z, edges, lambda d2: function(similarity.log(d2)))
+        return edge_sum(z, edges, OfDistance(similarity, function))
 
     def everywhere(function: Callable[[Tensor], Tensor]) -> Tensor:
-        spacing = _spacing(similarity)
-        return radial_sum(z, lambda d2: function(similarity.log(d2)), spacing=spacing, order=FIELD_ORDER)
+        return radial_sum(z, OfDistance(similarity, function), spacing=_spacing(similarity), order=FIELD_ORDER)
 
     pairs = float(rows) * (rows - 1)
-    return loss.of_sums(edges.value.to(z.dtype), pairs, relation.far_weight, near, everywhere)
+    return loss.of_sums(edges.of_type(z.dtype), pairs, relation.far_weight, near, everywhere)
+
+
+@dataclass(frozen=True)
+class OfDistance:
+    """A function of log q as one of squared distances. Equal ones are told from others, so that a grid is kept."""
+
+    similarity: Similarity
+    function: Callable[[Tensor], Tensor]
+
+    def __call__(self, d2: Tensor) -> Tensor:
+        """f(log q(d²))."""
+        return self.function(self.similarity.log(d2))
 
 
 def streams(loss: Loss, relation: Relation, similarity: Similarity) -> TypeGuard[KL]:

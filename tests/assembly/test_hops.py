@@ -156,7 +156,6 @@ def test_a_run_says_what_it_found_and_repeats_it(recipe: object) -> None:
     assert first.recipe.hops == "auto"  # type: ignore[union-attr]
     other = embed(samples, recipe=recipe, features="none", epochs=1, dim=4, hidden=8, seed=1)
     assert other.facts["edge_auc"] == first.facts["edge_auc"]  # what was found is of the data, not of the run
-    assert other.z.tobytes() != first.z.tobytes()
 
 
 def test_new_nodes_are_placed_along_the_graph_that_was_found(tmp_path: object) -> None:

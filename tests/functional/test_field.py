@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from graphurl.functional.field import edge_sum, grid_cells, radial_sum
+from graphurl.functional import field
+from graphurl.functional.field import _kernel, edge_sum, grid_cells, radial_sum
 from graphurl.functional.undirected import pairs_of
 
 KERNELS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -21,8 +22,9 @@ KERNELS: dict[str, Callable[[Tensor], Tensor]] = {
 
 def clusters(dim: int, each: int = 60, seed: int = 0) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
+    apart = 6 if dim < 3 else 2  # a grid of three dimensions grows fast
     points = [
-        2 * torch.randn(each, dim, generator=generator) + 6 * torch.randn(1, dim, generator=generator)
+        2 * torch.randn(each, dim, generator=generator) + apart * torch.randn(1, dim, generator=generator)
         for _ in range(3)
     ]
     return torch.cat(points).double().requires_grad_()
@@ -77,7 +79,7 @@ def test_where_the_points_lie_does_not_matter(shift: float) -> None:
 
 @pytest.mark.parametrize(
     "points",
-    [[[0, 0]], [[1, 1]] * 5, [[0, 0], [0, 3]], [[0, 0], [500, 1]]],
+    [[[0, 0]], [[1, 1]] * 5, [[0, 0], [0, 3]], [[0, 0], [150, 1]]],
     ids=["one", "coincident", "a line", "far apart"],
 )
 def test_few_and_degenerate_points(points: list[list[float]]) -> None:
@@ -87,6 +89,28 @@ def test_few_and_degenerate_points(points: list[list[float]]) -> None:
     (force,) = torch.autograd.grad(value, z)
     (expected,) = torch.autograd.grad(naive(z, KERNELS["t"]) + 0 * z.sum(), z)
     torch.testing.assert_close(force, expected, rtol=2e-2, atol=1e-2)
+
+
+def test_a_kernel_that_is_kept_is_that_of_its_own_function_and_grid() -> None:
+    z = clusters(2)
+    for function in (KERNELS["t"], KERNELS["gaussian"], KERNELS["t"]):
+        for points in (z, 2 * z, z.float()):
+            for order in (1, 3):
+                _kernel.cache_clear()
+                fresh = radial_sum(points, function, order=order)
+                radial_sum(3 * points, KERNELS["log"], order=order)
+                assert torch.equal(radial_sum(points, function, order=order), fresh)
+    assert 0 < _kernel.cache_info().currsize <= 8
+
+
+def test_large_grids_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    _kernel.cache_clear()
+    monkeypatch.setattr(field, "LARGEST_KEPT", 64**2)
+    value = radial_sum(clusters(2), KERNELS["t"])
+    assert _kernel.cache_info().currsize == 0
+    monkeypatch.undo()
+    assert torch.equal(radial_sum(clusters(2), KERNELS["t"]), value)
+    assert _kernel.cache_info().currsize == 1
 
 
 def test_float32_is_near_float64() -> None:
@@ -104,6 +128,9 @@ def test_the_size_of_the_grid_is_known_before() -> None:
     assert grid_cells(z, 0.5) == (2 * 26) ** 2
     assert grid_cells(z.repeat(1, 2)[:, :3], 0.5) == (2 * 26) ** 3
     assert grid_cells(z[:0], 0.5) == 0
+    assert math.isnan(grid_cells(torch.tensor([[0.0, math.nan], [1.0, 1.0]]), 0.5))
+    assert grid_cells(torch.tensor([[0.0, math.inf], [1.0, 1.0]]), 0.5) == math.inf
+    assert grid_cells(torch.tensor([[0.0, 0.0], [1e200, 1.0]], dtype=torch.float64), 0.5) == math.inf
 
 
 def symmetric(n: int = 12, seed: int = 0) -> Tensor:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from graphurl.functional.sparse import csr_matrix, entries, entry_blocks, find_entries, take_rows
+from graphurl.functional.sparse import csr_matrix, entries, entry_blocks, find_entries, near_order, permuted, take_rows
 
 
 def matrix(n: int = 8, m: int = 5, seed: int = 0, density: float = 0.4) -> Tensor:
@@ -86,3 +86,25 @@ def test_entries_are_found_and_missing_ones_are_not(seed: int, density: float) -
     found = find_entries(csr.crow_indices(), csr.col_indices(), rows, cols)
     assert torch.equal(found >= 0, x.flatten() > 0)
     assert torch.equal(csr.values()[found[found >= 0]], x[x > 0])
+
+
+def test_another_order_is_the_same_matrix() -> None:
+    dense = torch.rand(9, 9, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    dense = dense * (dense > 0.6)
+    order = torch.randperm(9, generator=torch.Generator().manual_seed(1))
+    moved = permuted(dense.to_sparse_csr(), order)
+    torch.testing.assert_close(moved.to_dense(), dense[order][:, order])
+    torch.sparse_csr_tensor(
+        moved.crow_indices(), moved.col_indices(), moved.values(), moved.shape, check_invariants=True
+    )  # fmt: skip
+
+
+def test_neighbours_come_to_stand_close() -> None:
+    n = 200
+    shuffled = torch.randperm(n, generator=torch.Generator().manual_seed(0))
+    there = torch.stack([shuffled, shuffled.roll(1)])
+    ring = torch.sparse_coo_tensor(torch.cat([there, there.flip(0)], 1), torch.ones(2 * n), (n, n)).to_sparse_csr()
+    order = near_order(ring)
+    assert order.sort().values.tolist() == list(range(n))
+    moved = permuted(ring, order).to_sparse_coo().indices()
+    assert int((moved[0] - moved[1]).abs().max()) <= 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import Tensor
@@ -56,3 +58,14 @@ def test_no_entry_is_no_pair() -> None:
     assert pairs is not None
     assert not len(pairs.row)
     assert not pairs.laplacian(pairs.value, torch.ones(3, 2)).any()
+
+
+def test_sums_over_the_entries_are_kept_and_follow_the_type() -> None:
+    dense = torch.tensor([[0.0, 0.5, 0.0], [0.5, 0.0, 0.25], [0.0, 0.25, 0.0]], dtype=torch.float64)
+    pairs = pairs_of(dense.to_sparse_csr())
+    assert pairs is not None
+    assert float(pairs.mass) == 1.5
+    assert float(pairs.information) == pytest.approx(2 * (0.5 * math.log(0.5) + 0.25 * math.log(0.25)))
+    assert pairs.information is pairs.information
+    assert pairs.to("cpu") is pairs.of_type(torch.float64) is pairs
+    assert pairs.of_type(torch.float32).value.dtype == torch.float32

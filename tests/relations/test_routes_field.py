@@ -9,7 +9,8 @@ import torch
 
 from graphurl.graphs import knn
 from graphurl.losses import BCE, GKL, KL, MSE, InfoNCE, Loss
-from graphurl.relations import FullBatch, IndexFeed, Relation, evaluate, routes
+from graphurl.relations import FullBatch, IndexFeed, Relation, batches, evaluate, routes
+from graphurl.relations.routes import OfDistance
 from graphurl.similarity import Similarity
 
 LOSSES: list[Loss] = [MSE(), GKL(), GKL(gamma=0.3, power=2), BCE(), KL(), KL(push=0.4)]
@@ -92,3 +93,33 @@ def test_similarities_that_underflowed_are_far_pairs() -> None:
     weight[::2] = 0.0
     p = FullBatch(replace(graph, length=None, weight=weight), IndexFeed()).p
     assert p.values().tolist() == [1.0] * int((weight > 0).sum())
+
+
+def test_nodes_are_taken_in_an_order_that_keeps_neighbours_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(0)
+    graph = knn(torch.randn(60, 4, generator=generator), 5).similarity(symmetrise="mean")
+    plain = FullBatch(graph, IndexFeed())(generator)
+    monkeypatch.setattr(batches, "ORDERED_FROM", 50)
+    moved = FullBatch(graph, IndexFeed())(generator)
+    assert plain.nodes.tolist() == list(range(60)) == moved.nodes.sort().values.tolist()
+    assert moved.nodes.tolist() != plain.nodes.tolist()
+    z = torch.randn(60, 2, generator=generator, dtype=torch.float64)
+    found = []
+    for batch in (plain, moved):
+        rows = z[batch.nodes].requires_grad_()
+        whole = Relation(rows, rows, batch.p, None, 1.0, same=True, pairs=batch.pairs, total=batch.total)
+        value, _ = evaluate(whole, Similarity(1.0, normalised=False), KL())
+        (force,) = torch.autograd.grad(value, rows)
+        found.append((value, torch.zeros_like(z).index_copy(0, batch.nodes, force)))
+    torch.testing.assert_close(found[0], found[1])
+
+
+def test_equal_functions_of_log_q_share_a_grid() -> None:
+    t = Similarity(1.0, normalised=False)
+    assert OfDistance(t, torch.exp) == OfDistance(Similarity(1.0, normalised=False), torch.exp)
+    loss = GKL()
+    assert OfDistance(t, loss.of_far) == OfDistance(t, loss.of_far)
+    assert OfDistance(t, GKL().of_far) != OfDistance(t, GKL(gamma=0.3).of_far) != OfDistance(t, torch.exp)
+    assert OfDistance(t, torch.exp) != OfDistance(replace(t, nu=2.0), torch.exp)
+    d2 = torch.rand(5)
+    torch.testing.assert_close(OfDistance(t, GKL().of_far)(d2), GKL().pairwise(torch.zeros(5), t.log(d2)))
