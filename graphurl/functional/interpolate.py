@@ -32,13 +32,19 @@ def most_likely_place(distances: Tensor, places: Tensor) -> Tensor:
     # Distances that overflowed are equal as far as anybody can tell.
     weight = torch.exp(-((distances / nearest).nan_to_num(nan=1.0).clamp_max(1e3) ** 2))
     place = _mean(weight, places)
-    spread = _mean(weight, (places - place[:, None]).square().sum(2, keepdim=True)).sqrt()
+    spread = (weight * _squared(places, place)).sum(1).div(weight.sum(1)).sqrt()
     for halving in range(_HALVINGS):
         reach = (spread * 0.5**halving).clamp_min(torch.finfo(places.dtype).tiny ** 0.5)
-        pull = weight / (1 + ((places - place[:, None]) / reach[:, None]).square().sum(2))
+        pull = weight / (1 + _squared(places, place) / reach.square()[:, None])
         place = _mean(pull, places)
     return place
 
 
 def _mean(weight: Tensor, values: Tensor) -> Tensor:
-    return (weight[:, :, None] * values).sum(1) / weight.sum(1)[:, None]
+    total: Tensor = (weight[:, None] @ values)[:, 0]
+    return total / weight.sum(1)[:, None]
+
+
+def _squared(places: Tensor, place: Tensor) -> Tensor:
+    apart = places - place[:, None]
+    return torch.einsum("nkd,nkd->nk", apart, apart)
