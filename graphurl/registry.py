@@ -78,6 +78,7 @@ PARTS: dict[str, dict[str, str]] = {
     },
     "recipes": {
         "map": "graphurl.recipes.maps:MAP",
+        "map-network": "graphurl.recipes.maps:NETWORK",
         "map-direct": "graphurl.recipes.maps:DIRECT",
         "genurl-mnist": "graphurl.recipes.maps:GENURL_MNIST",
         "genurl-coil-20": "graphurl.recipes.maps:GENURL_COIL20",
