@@ -279,7 +279,6 @@ def default_recipe(samples: Samples, method: str | None, asked: Mapping[str, Any
         chosen = chosen.but(dim=samples.x.shape[1])  # a linear map has no more directions than it has features
     if chosen.features in ("idf", "sqrt-idf") and samples.x is not None and not like_words(samples.x):
         chosen = chosen.but(features="standard")  # a column that is never 0 would weigh log(N / N) = 0
-    if method in ("map", "map-network") and (asked or {}).get("metric", "euclidean") != "euclidean":
-        # Principal coordinates keep no other distance, and a network wants rows of moderate size.
-        chosen = chosen.but(features="none" if chosen.free else "scale")
+    if method == "map" and (asked or {}).get("metric", "euclidean") != "euclidean":
+        return chosen.but(features="none")  # principal coordinates keep no other distance
     return fitted_to(method, chosen, len(samples))

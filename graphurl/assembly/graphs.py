@@ -47,6 +47,8 @@ from graphurl.training.trainer import Settings, Trainer
 PORTION = 4096
 #: Share of the neighbours that a perplexity found from their number counts as effective.
 PERPLEXITY = 0.87
+#: Rows that a chart has for itself, at least and on average; six times as many take part in its fit.
+ROWS_OF_A_CHART = 16
 
 
 def assemble_graph(
@@ -91,6 +93,8 @@ def assemble_graph(
         teacher = Teacher(smooth_teacher(samples, x, recipe, message))
     elif recipe.teacher == "layout":
         teacher = layout_teacher(samples, x, recipe, p_x, model, device)
+    if teacher is not None and isinstance(everything, Inputs):
+        model.learn(everything, teacher.vectors / teacher.unit, generator)
     term = build_term(recipe, teacher)
     read = OwnFeed(feed, ranks, len(samples)) if ranks.size > 1 else feed
     objective = Objective(model, build_draw(p_x, read, recipe), [term], ranks=ranks, num_nodes=len(samples))
@@ -148,6 +152,8 @@ def build_encoder(samples: Samples, x: Tensor | None, recipe: Recipe, generator:
             raise InputError(f"the encoder {recipe.encoder!r} reads features and there are none: use encoder='table'")
         elif recipe.encoder == "linear":
             made = kind(x.shape[1], recipe.dim, hops=int(recipe.hops), filter=recipe.filter)
+        elif recipe.encoder == "charts":
+            made = kind(x.shape[1], recipe.dim, hidden=min(recipe.hidden, max(1, len(x) // ROWS_OF_A_CHART)))
         else:
             made = kind(x.shape[1], recipe.dim, hidden=recipe.hidden, depth=recipe.depth, dropout=recipe.dropout)
     encoder: Encoder = made

@@ -38,6 +38,8 @@ NETWORK = MAP.but(
     encoder="mlp", teacher="layout", depth=3, hidden=256, loss="alignment", normalised=True, nu_z=4.0, sigma_z=1.0,
     batch_size=128, epochs=15, lr=2e-3, optimiser="adam", schedule="cosine", warmup=0.1,
 )  # fmt: skip
+#: The same layout in closed form: linear maps side by side, fitted at once.
+CHARTS = NETWORK.but(encoder="charts", hidden=3072, epochs=0)
 #: What `NETWORK` leaves to the map that it learns; the rest of that map is `MAP`.
 _LAYOUT = ("dim", "init", "push", "early_push", "early", "seed")
 
@@ -69,14 +71,14 @@ def fitting(asked: Mapping[str, Any]) -> str:
     encoder = asked.get("encoder")
     free = encoder in ("landmarks", "table")
     # A module of the user's own reads rows unless it says otherwise.
-    of_rows = encoder in (None, "mlp") if isinstance(encoder, str | None) else getattr(encoder, "needs", "") in ("", "rows")
+    of_rows = encoder in (None, "mlp", "charts") if isinstance(encoder, str | None) else getattr(encoder, "needs", "") in ("", "rows")
     network = not free and (encoder is not None or any(name in asked for name in _NETWORK))
     # Settings of a command line are words still, and those without a meaning are refused later.
     beyond = str(asked.get("dim", 2)) not in ("1", "2", "3") or bool(asked.get("dynamic"))
     pairs = any(name in asked for name in ((*_DIRECT, *_PAIRS) if network else _DIRECT))
     if beyond or pairs or not (free or of_rows) or (free and any(name in asked for name in _NETWORK)):
         return "map-direct"
-    return "map-network" if network else "map"
+    return ("map-charts" if encoder == "charts" else "map-network") if network else "map"
 
 
 def layout_of(recipe: Recipe) -> Recipe:
