@@ -48,7 +48,7 @@ from graphurl.machine import fastest_precision
 from graphurl.recipes.images import SIMCLR
 from graphurl.recipes.pictures import PictureRecipe
 from graphurl.training.schedule import Schedule, optimiser
-from graphurl.training.trainer import Trainer
+from graphurl.training.trainer import Settings, Trainer
 
 CLASSES = 10
 KORNIA = importlib.util.find_spec("kornia") is not None

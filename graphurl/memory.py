@@ -79,6 +79,8 @@ def estimate_memory(
         step = GRID + 16 * n * recipe.dim  # no pair is listed, and the layers of a network are not there
     if recipe.teacher == "layout":  # is made before the network is trained, and kept
         step = max(step, GRID + 32 * n * recipe.dim) + 4 * n * recipe.dim
+    if recipe.encoder == "charts":  # rows beside their places for the clusters, and the nearest charts of each
+        step += n * (8 * (width + recipe.dim) + 250) + 0.1e9
     if recipe.encoder in ("gcn", "sage", "gat"):  # the rows that a batch's messages come from, and their copies
         step += 4 * 3 * f * min(n, batch * reached(recipe.fanout, recipe.depth) if num_rows > FULL_BATCH else n)
     table = 16 * n * recipe.dim if recipe.free else 0.0

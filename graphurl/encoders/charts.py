@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from graphurl.encoders.base import Encoded, Encoder, Inputs
-from graphurl.functional.charts import fitted_charts, nearest_charts
+from graphurl.functional.charts import fitted_charts, nearest_charts, rows_at_once
 from graphurl.functional.interpolate import most_likely_place
 
 
@@ -35,10 +35,13 @@ class Charts(Encoder):
     def forward(self, inputs: Inputs) -> Encoded:
         """Places rows; sparse ones are made dense."""
         x = inputs.x.to_dense() if inputs.x.layout != torch.strided else inputs.x
+        return Encoded(inputs.pick(torch.cat([self._placed(rows) for rows in x.split(rows_at_once(self.centres))])))
+
+    def _placed(self, x: Tensor) -> Tensor:
         d2, near = nearest_charts(x, self.centres)
         away = x[:, None] - self.centres[near]
         said = self.offsets[near] + (away[:, :, None] @ self.slopes[near])[:, :, 0]
-        return Encoded(inputs.pick(most_likely_place(d2, said)))
+        return most_likely_place(d2, said)
 
     def learn(self, inputs: Inputs, targets: Tensor, generator: torch.Generator) -> None:
         """Finds centres, places and slopes; charts without rows are left out."""

@@ -11,6 +11,8 @@ from graphurl.functional.clustering import kmeans
 OVERLAP = 6
 #: Penalty on slopes, as a share of the squared distance to the nearest centre, a column.
 RIDGE = 0.5
+#: Rows that count less for a chart take no part in it.
+LEAST_WEIGHT = 1e-4
 #: Times that the reach of the fit is narrowed.
 _ROUNDS = 4
 #: Distances held at a time.
@@ -39,9 +41,11 @@ def fitted_charts(x: Tensor, y: Tensor, count: int, generator: torch.Generator) 
     centres = joint[:, : x.shape[1]].contiguous()
     d2, near = nearest_charts(x, centres)
     penalty = RIDGE * d2[:, 0].double().mean() / x.shape[1]
-    chart, order = near.flatten().sort(stable=True)
+    weight = closeness(d2).flatten()
+    counted = (weight > LEAST_WEIGHT).nonzero()[:, 0]
+    chart, order = near.flatten()[counted].sort(stable=True)
     kept, sizes = chart.unique_consecutive(return_counts=True)
-    rows, weight = order // near.shape[1], closeness(d2).flatten()[order]
+    rows, weight = counted[order] // near.shape[1], weight[counted[order]]
     offsets, slopes = y.new_zeros(len(kept), y.shape[1]), y.new_zeros(len(kept), *x.shape[1:], y.shape[1])
     parts = zip(rows.split(sizes.tolist()), weight.split(sizes.tolist()), strict=True)
     for m, (own, w) in enumerate(parts):
@@ -53,11 +57,20 @@ def fitted_charts(x: Tensor, y: Tensor, count: int, generator: torch.Generator) 
 
 def nearest_charts(x: Tensor, centres: Tensor) -> tuple[Tensor, Tensor]:
     """Squared distances to the nearest centres and which they are, N × min(6, M), nearest first."""
-    few, half = min(OVERLAP, len(centres)), centres.square().sum(1) / 2
-    blocks = x.split(max(1, _BLOCK // max(1, len(centres))))
-    # Which are nearest by a product, how near by differences: only these keep the digits of short distances.
-    near = torch.cat([(half - rows @ centres.T).topk(few, largest=False).indices for rows in blocks])
-    return (x[:, None] - centres[near]).square().sum(2), near
+    few, middle = min(OVERLAP, len(centres)), centres.detach().mean(0)
+    half = (centres - middle).square().sum(1) / 2
+    distances, numbers = [], []
+    for rows in x.split(rows_at_once(centres)):
+        # Which are nearest by a product, how near by differences: only these keep the digits of short distances.
+        near = (half - (rows - middle) @ (centres - middle).T).topk(few, largest=False).indices
+        distances.append((rows[:, None] - centres[near]).square().sum(2))
+        numbers.append(near)
+    return torch.cat(distances), torch.cat(numbers)
+
+
+def rows_at_once(centres: Tensor) -> int:
+    """How many rows are compared with all centres at a time."""
+    return max(1, _BLOCK // max(1, len(centres) + 2 * OVERLAP * centres.shape[1]))
 
 
 def closeness(d2: Tensor) -> Tensor:

@@ -32,7 +32,7 @@ def most_likely_place(distances: Tensor, places: Tensor) -> Tensor:
     # Distances that overflowed are equal as far as anybody can tell.
     weight = torch.exp(-((distances / nearest).nan_to_num(nan=1.0).clamp_max(1e3) ** 2))
     place = _mean(weight, places)
-    spread = _mean(weight, (places - place[:, None]).square().sum(2, keepdim=True)).sqrt()
+    spread = _mean(weight, (places - place[:, None]).square().sum(2, keepdim=True)).detach().sqrt()
     for halving in range(_HALVINGS):
         reach = (spread * 0.5**halving).clamp_min(torch.finfo(places.dtype).tiny ** 0.5)
         pull = weight / (1 + ((places - place[:, None]) / reach[:, None]).square().sum(2))

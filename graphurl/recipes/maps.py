@@ -21,7 +21,7 @@ DIRECT = Recipe(
 LARGE = 20_000
 
 #: A network learns a layout from at least so many rows, seen again and again, in at most so many epochs.
-LEAST_ROWS, MOST_EPOCHS = 400_000, 400
+LEAST_ROWS, MOST_EPOCHS = 200_000, 400
 
 #: The default for rows of numbers: free coordinates, and new rows among their nearest fitted ones. Joint KL with a
 #: t-kernel is t-SNE's loss, its sum over all pairs taken exactly; push 2/3 (exaggeration 1.5) draws clusters together
@@ -35,7 +35,7 @@ MAP = Recipe(
 #: A network for the same map: the layout of free coordinates is made first, and the network learns it. The kernel of
 #: the match has a heavy tail, so that rows between two clusters go to one of them.
 NETWORK = MAP.but(
-    encoder="mlp", teacher="layout", depth=3, hidden=256, loss="alignment", normalised=True, nu_z=4.0, sigma_z=1.0,
+    encoder="mlp", teacher="layout", depth=3, hidden=256, loss="alignment", normalised=True, nu_z=4.0, sigma_z=3.0,
     batch_size=128, epochs=15, lr=2e-3, optimiser="adam", schedule="cosine", warmup=0.1,
 )  # fmt: skip
 #: The same layout in closed form: linear maps side by side, fitted at once.
@@ -69,16 +69,17 @@ def fitting(asked: Mapping[str, Any]) -> str:
             dimensions than a grid can have are for `map-direct`.
     """
     encoder = asked.get("encoder")
-    free = encoder in ("landmarks", "table")
+    batches = any(name in asked for name in _NETWORK)
+    free = encoder in ("landmarks", "table") or (encoder is None and not batches)
     # A module of the user's own reads rows unless it says otherwise.
-    of_rows = encoder in (None, "mlp", "charts") if isinstance(encoder, str | None) else getattr(encoder, "needs", "") in ("", "rows")
-    network = not free and (encoder is not None or any(name in asked for name in _NETWORK))
+    needs = getattr(encoder, "needs", "rows") if not isinstance(encoder, str) else ""
+    network = needs == "rows" or encoder in ("mlp", "charts")
     # Settings of a command line are words still, and those without a meaning are refused later.
     beyond = str(asked.get("dim", 2)) not in ("1", "2", "3") or bool(asked.get("dynamic"))
-    pairs = any(name in asked for name in ((*_DIRECT, *_PAIRS) if network else _DIRECT))
-    if beyond or pairs or not (free or of_rows) or (free and any(name in asked for name in _NETWORK)):
+    pairs = any(name in asked for name in (_DIRECT if free else (*_DIRECT, *_PAIRS)))
+    if beyond or pairs or (batches if free else not network):
         return "map-direct"
-    return ("map-charts" if encoder == "charts" else "map-network") if network else "map"
+    return "map" if free else "map-charts" if encoder == "charts" else "map-network"
 
 
 def layout_of(recipe: Recipe) -> Recipe:

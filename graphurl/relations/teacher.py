@@ -31,5 +31,5 @@ class Teacher(Source):
 
     def relate(self, batch: Batch, out: Encoded, progress: float) -> Relation:
         """The identity, n × n: embeddings against the teacher's vectors."""
-        n = len(batch.nodes)
-        return Relation(self.unit * out.z, self.vectors[batch.nodes], indicator(torch.arange(n, device=out.z.device), n))
+        own = torch.arange(len(batch.nodes), device=out.z.device)
+        return Relation(self.unit * out.z, self.vectors[batch.nodes], indicator(own, len(own)))
