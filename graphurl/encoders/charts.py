@@ -35,7 +35,8 @@ class Charts(Encoder):
     def forward(self, inputs: Inputs) -> Encoded:
         """Places rows; sparse ones are made dense."""
         x = inputs.x.to_dense() if inputs.x.layout != torch.strided else inputs.x
-        return Encoded(inputs.pick(torch.cat([self._placed(rows) for rows in x.split(rows_at_once(self.centres))])))
+        blocks = torch.split(x, rows_at_once(self.centres))
+        return Encoded(inputs.pick(torch.cat([self._placed(rows) for rows in blocks])))
 
     def _placed(self, x: Tensor) -> Tensor:
         d2, near = nearest_charts(x, self.centres)

@@ -44,10 +44,11 @@ def fitted_charts(x: Tensor, y: Tensor, count: int, generator: torch.Generator) 
     weight = closeness(d2).flatten()
     counted = (weight > LEAST_WEIGHT).nonzero()[:, 0]
     chart, order = near.flatten()[counted].sort(stable=True)
-    kept, sizes = chart.unique_consecutive(return_counts=True)
+    kept, sizes = torch.unique_consecutive(chart, return_counts=True)
     rows, weight = counted[order] // near.shape[1], weight[counted[order]]
     offsets, slopes = y.new_zeros(len(kept), y.shape[1]), y.new_zeros(len(kept), *x.shape[1:], y.shape[1])
-    parts = zip(rows.split(sizes.tolist()), weight.split(sizes.tolist()), strict=True)
+    lengths = sizes.tolist()
+    parts = zip(torch.split(rows, lengths), torch.split(weight, lengths), strict=True)
     for m, (own, w) in enumerate(parts):
         at = x[own] - centres[kept[m]]
         solution = _robust_ridge(torch.cat([torch.ones_like(at[:, :1]), at], dim=1), y[own], w[:, None], penalty)
@@ -58,11 +59,12 @@ def fitted_charts(x: Tensor, y: Tensor, count: int, generator: torch.Generator) 
 def nearest_charts(x: Tensor, centres: Tensor) -> tuple[Tensor, Tensor]:
     """Squared distances to the nearest centres and which they are, N × min(6, M), nearest first."""
     few, middle = min(OVERLAP, len(centres)), centres.detach().mean(0)
-    half = (centres - middle).square().sum(1) / 2
+    moved = centres - middle
+    half = moved.square().sum(1) / 2
     distances, numbers = [], []
-    for rows in x.split(rows_at_once(centres)):
+    for rows in torch.split(x, rows_at_once(centres)):
         # Which are nearest by a product, how near by differences: only these keep the digits of short distances.
-        near = (half - (rows - middle) @ (centres - middle).T).topk(few, largest=False).indices
+        near = torch.nn.functional.linear(rows - middle, -moved, half).topk(few, largest=False).indices
         distances.append((rows[:, None] - centres[near]).square().sum(2))
         numbers.append(near)
     return torch.cat(distances), torch.cat(numbers)

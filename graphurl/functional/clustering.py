@@ -97,7 +97,8 @@ def kmeans(
     rows, centres = x[order[: max(k, most)]], x[order[:k]]
     for _ in range(n_iter):
         half = centres.square().sum(1) / 2
-        owner = torch.cat([(half - part @ centres.T).argmin(1) for part in rows.split(max(1, 2**22 // k))])
+        parts = torch.split(rows, max(1, 2**22 // k))
+        owner = torch.cat([torch.nn.functional.linear(part, -centres, half).argmin(1) for part in parts])
         count = torch.bincount(owner, minlength=k)[:, None]
         sums = torch.zeros_like(centres).index_add(0, owner, rows)
         centres = torch.where(count > 0, sums / count.clamp_min(1), centres)
