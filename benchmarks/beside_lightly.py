@@ -45,11 +45,10 @@ from graphurl.data.stacks import Stack
 from graphurl.encoders.base import Encoder, Inputs
 from graphurl.evaluation.probe import knn_accuracy
 from graphurl.machine import fastest_precision
-from graphurl.pipeline import settings_of
 from graphurl.recipes.images import SIMCLR
 from graphurl.recipes.pictures import PictureRecipe
 from graphurl.training.schedule import Schedule, optimiser
-from graphurl.training.trainer import Trainer
+from graphurl.training.trainer import Settings, Trainer
 
 CLASSES = 10
 KORNIA = importlib.util.find_spec("kornia") is not None
@@ -134,7 +133,7 @@ def graphurl_side(samples: Samples, recipe: PictureRecipe) -> Side:
     parts = assemble_pictures(samples, recipe)
 
     def run(epochs: int) -> None:
-        Trainer(replace(settings_of(recipe), epochs=epochs), threads=1).fit(parts.objective)
+        Trainer(replace(Settings.of(recipe), epochs=epochs), threads=1).fit(parts.objective)
 
     return parts.objective.encoder, run
 

@@ -77,6 +77,10 @@ def estimate_memory(
     step = pairs * 4 * 14 + 4 * 4 * min(batch, num_rows) * recipe.hidden * recipe.depth
     if recipe.free and not recipe.batch_size and recipe.over == "all" and recipe.dim in DIMENSIONS:
         step = GRID + 16 * n * recipe.dim  # no pair is listed, and the layers of a network are not there
+    if recipe.teacher == "layout":  # is made before the network is trained, and kept
+        step = max(step, GRID + 32 * n * recipe.dim) + 4 * n * recipe.dim
+    if recipe.encoder == "charts":  # rows beside their places for the clusters, and the nearest charts of each
+        step += n * (8 * (width + recipe.dim) + 250) + 0.1e9
     if recipe.encoder in ("gcn", "sage", "gat"):  # the rows that a batch's messages come from, and their copies
         step += 4 * 3 * f * min(n, batch * reached(recipe.fanout, recipe.depth) if num_rows > FULL_BATCH else n)
     table = 16 * n * recipe.dim if recipe.free else 0.0
@@ -110,7 +114,7 @@ def reached(fanout: int, depth: int) -> int:
 
 def _searches(recipe: Recipe, has_edges: bool) -> bool:
     """Whether neighbours are searched: for p_X, or for an encoder that passes messages along them."""
-    passes = recipe.encoder in ("linear", "gcn", "sage", "gat") or recipe.teacher != "none"
+    passes = recipe.encoder in ("linear", "gcn", "sage", "gat") or recipe.teacher == "smooth"
     return "knn" in recipe.graph or (passes and ("knn" in recipe.message or recipe.message == "auto" or not has_edges))
 
 

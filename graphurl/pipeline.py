@@ -25,7 +25,7 @@ from graphurl.memory import require_memory
 from graphurl.model import Model
 from graphurl.recipes import Choices, PictureRecipe, Recipe, recipe_of
 from graphurl.recipes.images import DEFAULT_METHOD, epochs_for
-from graphurl.recipes.maps import direct, fitting
+from graphurl.recipes.maps import fitted_to, fitting
 from graphurl.source import fingerprint, load
 from graphurl.terms.context import Builder
 from graphurl.training.callbacks import Callback, CollapseMonitor, EarlyStop, MetricsFile, Progress, Snapshots
@@ -143,7 +143,7 @@ def prepare(
     with at_most_threads(building_threads(samples, run)):
         parts = assemble(samples, run, graph=given, encoder=encoder, add=builders, device=place)
     timing = {"load": loaded.seconds, "graph": time.perf_counter() - began}
-    return Prepared(samples, chosen, parts, settings_of(run), place, loaded.record, timing)
+    return Prepared(samples, chosen, parts, Settings.of(run), place, loaded.record, timing)
 
 
 def additions(add: str | Sequence[str | Builder]) -> tuple[str, list[Builder]]:
@@ -263,16 +263,6 @@ def train(
         bar.close()
 
 
-def settings_of(recipe: Choices) -> Settings:
-    """The recipe's part that the trainer reads."""
-    return Settings(
-        epochs=recipe.epochs, lr=recipe.lr, batch=recipe.batch_size or 256, scale_lr=recipe.scale_lr,
-        optimiser=recipe.optimiser, weight_decay=recipe.weight_decay, momentum=recipe.momentum,
-        schedule=recipe.schedule, warmup=recipe.warmup, clip=recipe.clip, precision=recipe.precision,
-        compile=recipe.compile, seed=recipe.seed, rounds=getattr(recipe, "rounds", 1),
-    )  # fmt: skip
-
-
 def default_recipe(samples: Samples, method: str | None, asked: Mapping[str, Any] | None = None) -> Choices:
     """The recipe of a name, or the one that fits the data and what is asked for."""
     if method is None and samples.images is not None:
@@ -291,4 +281,4 @@ def default_recipe(samples: Samples, method: str | None, asked: Mapping[str, Any
         chosen = chosen.but(features="standard")  # a column that is never 0 would weigh log(N / N) = 0
     if method == "map" and (asked or {}).get("metric", "euclidean") != "euclidean":
         return chosen.but(features="none")  # principal coordinates keep no other distance
-    return direct(len(samples)) if method == "map-direct" else chosen
+    return fitted_to(method, chosen, len(samples))

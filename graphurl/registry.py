@@ -27,6 +27,7 @@ PARTS: dict[str, dict[str, str]] = {
         "table": "graphurl.encoders.table:Table",
         "landmarks": "graphurl.encoders.landmarks:Landmarks",
         "mlp": "graphurl.encoders.mlp:MLP",
+        "charts": "graphurl.encoders.charts:Charts",
         "gcn": "graphurl.encoders.gcn:GCN",
         "sage": "graphurl.encoders.gcn:SAGE",
         "gat": "graphurl.encoders.gcn:GAT",
@@ -78,6 +79,8 @@ PARTS: dict[str, dict[str, str]] = {
     },
     "recipes": {
         "map": "graphurl.recipes.maps:MAP",
+        "map-network": "graphurl.recipes.maps:NETWORK",
+        "map-charts": "graphurl.recipes.maps:CHARTS",
         "map-direct": "graphurl.recipes.maps:DIRECT",
         "genurl-mnist": "graphurl.recipes.maps:GENURL_MNIST",
         "genurl-coil-20": "graphurl.recipes.maps:GENURL_COIL20",

@@ -162,7 +162,11 @@ def interrupted(tmp_path: Path, **changes: Any) -> tuple[Embedding, Embedding]:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"batch_size": 16, "dropout": 0.3}, {"encoder": "table", "batch_size": 16}, {"dynamic": True}]
+    "changes",
+    [
+        {"batch_size": 16, "dropout": 0.3}, {"encoder": "table", "batch_size": 16}, {"dynamic": True},
+        {"loss": "bce", "batch_size": 16, "dropout": 0.3},
+    ],
 )
 def test_interrupt_and_resume_give_the_unbroken_embedding(changes: dict[str, Any], tmp_path: Path) -> None:
     first, second = interrupted(tmp_path, **changes)
@@ -278,7 +282,7 @@ WRONG: list[tuple[Any, dict[str, Any], str]] = [
     (lambda: rows(), {"graph": Graph.from_edges([0], [1], 9)}, "9 nodes and there are 50 samples"),
     (lambda: rows(), {"graph": Graph.from_edges([0, 1], [0, 1], 50)}, "only self-loops"),
     (lambda: rows(), {"encoder": "gcn", "dynamic": True, "layer": 4}, "hidden layer 4"),
-    (lambda: rows(), {"batch_size": 3}, "batch_size is 3"),
+    (lambda: rows(), {"batch_size": 3, "loss": "bce"}, "batch_size is 3"),
     (lambda: rows(), {"batch_size": 16, "edge_share": 2.0}, "edge_share is 2"),
     (lambda: rows(), {"device": "tpu"}, "auto, cpu, cuda or mps"),
     (lambda: rows(), {"sigma_z": 0}, "sigma"),

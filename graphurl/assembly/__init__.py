@@ -54,7 +54,7 @@ def assemble(
         graph: A similarity graph to use instead of the recipe's.
         encoder: A module to use instead of the recipe's.
         add: Terms of the user's own, for pictures.
-        device: Where views of pictures are made.
+        device: Where views of pictures are made, and a layout that is to be learnt.
 
     Returns:
         The parts.
@@ -66,4 +66,4 @@ def assemble(
     assert isinstance(recipe, Recipe)
     if add:
         raise InputError("terms to add are given to a recipe for graphs: choose a method for pictures, such as simclr")
-    return assemble_graph(samples, recipe, graph=graph, encoder=encoder)
+    return assemble_graph(samples, recipe, graph=graph, encoder=encoder, device=device)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -26,25 +27,37 @@ from graphurl.functional.sampling import Sampler
 from graphurl.graphs import require_edges
 from graphurl.graphs.algebra import weighted, within_one
 from graphurl.graphs.graph import Graph
+from graphurl.machine import training_threads
 from graphurl.memory import FULL_BATCH, reached
+from graphurl.model import Model
+from graphurl.recipes.maps import layout_of
 from graphurl.recipes.recipe import Recipe
 from graphurl.relations.batches import EdgeBatches, FullBatch, balanced_far_weight
 from graphurl.relations.feeds import GraphFeed, IndexFeed, OwnFeed, Portions, RowFeed, SampledFeed
 from graphurl.relations.objective import Objective, Term
 from graphurl.relations.relation import Draw, Feed, Source
 from graphurl.relations.routes import is_radial
+from graphurl.relations.shuffled import RowBatches
 from graphurl.relations.sources import Dynamic, Static
 from graphurl.relations.teacher import Teacher
 from graphurl.terms.comparison import loss_of, similarity_of
+from graphurl.training.trainer import Settings, Trainer
 
 #: Most nodes embedded at a time from sampled neighbourhoods.
 PORTION = 4096
 #: Share of the neighbours that a perplexity found from their number counts as effective.
 PERPLEXITY = 0.87
+#: Rows that a chart has for itself, at least and on average; six times as many take part in its fit.
+ROWS_OF_A_CHART = 16
 
 
 def assemble_graph(
-    samples: Samples, recipe: Recipe, *, graph: Graph | None = None, encoder: nn.Module | None = None
+    samples: Samples,
+    recipe: Recipe,
+    *,
+    graph: Graph | None = None,
+    encoder: nn.Module | None = None,
+    device: torch.device | str = "cpu",
 ) -> Parts:
     """Builds graph, encoder and objective from a recipe.
 
@@ -53,6 +66,7 @@ def assemble_graph(
         recipe: The choices.
         graph: A similarity graph to use instead of the recipe's.
         encoder: A module to use instead of the recipe's.
+        device: Where a layout that is to be learnt is made.
 
     Returns:
         The parts.
@@ -74,7 +88,14 @@ def assemble_graph(
         model.remember(x, recipe.metric)
     if isinstance(model, Table):
         start.place(model, x, p_x, recipe, generator)
-    term = build_term(recipe, smooth_teacher(samples, x, recipe, message) if recipe.teacher == "smooth" else None)
+    teacher: Teacher | None = None
+    if recipe.teacher == "smooth":
+        teacher = Teacher(smooth_teacher(samples, x, recipe, message))
+    elif recipe.teacher == "layout":
+        teacher = layout_teacher(samples, x, recipe, p_x, model, device)
+    if teacher is not None and isinstance(everything, Inputs):
+        model.learn(everything, teacher.vectors / teacher.unit, generator)
+    term = build_term(recipe, teacher)
     read = OwnFeed(feed, ranks, len(samples)) if ranks.size > 1 else feed
     objective = Objective(model, build_draw(p_x, read, recipe), [term], ranks=ranks, num_nodes=len(samples))
     objective.calibrate(generator, mu=recipe.mu_z == "auto", sigma=recipe.sigma_z == "auto")
@@ -131,6 +152,8 @@ def build_encoder(samples: Samples, x: Tensor | None, recipe: Recipe, generator:
             raise InputError(f"the encoder {recipe.encoder!r} reads features and there are none: use encoder='table'")
         elif recipe.encoder == "linear":
             made = kind(x.shape[1], recipe.dim, hops=int(recipe.hops), filter=recipe.filter)
+        elif recipe.encoder == "charts":
+            made = kind(x.shape[1], recipe.dim, hidden=min(recipe.hidden, max(1, len(x) // ROWS_OF_A_CHART)))
         else:
             made = kind(x.shape[1], recipe.dim, hidden=recipe.hidden, depth=recipe.depth, dropout=recipe.dropout)
     encoder: Encoder = made
@@ -167,6 +190,8 @@ def build_feed(
 def build_draw(graph: Graph, feed: Feed, recipe: Recipe) -> Draw:
     """All pairs at once where asked for and possible, else sampled edges and far pairs."""
     far = far_weight(graph, recipe)
+    if recipe.teacher == "layout":
+        return RowBatches(graph.num_nodes, feed, recipe.batch_size)
     if recipe.batch_size == 0 and graph.num_nodes > FULL_BATCH and not on_grid(recipe):
         raise InputError(
             f"batch_size is 0 and there are {graph.num_nodes} samples: "
@@ -191,12 +216,16 @@ def far_weight(graph: Graph, recipe: Recipe) -> float:
     return balanced_far_weight(graph, recipe.negatives) if additive else 1.0
 
 
-def build_term(recipe: Recipe, teacher: Tensor | None = None) -> Term:
+def build_term(recipe: Recipe, teacher: Teacher | None = None) -> Term:
     """The comparison: source, embedded similarity and loss."""
     loss = loss_of(recipe)
     source: Source
     if teacher is not None:
-        source = Teacher(teacher)
+        if recipe.dynamic:
+            raise InputError(
+                f"teacher is {recipe.teacher!r} and dynamic is true: a teacher takes the place of p_X, give one of them"
+            )
+        source = teacher
     else:
         source = Dynamic(layer=recipe.layer, rising=recipe.handover == "rising") if recipe.dynamic else Static()
     return Term("graph", source, similarity_of(recipe, loss), loss)
@@ -206,10 +235,30 @@ def smooth_teacher(samples: Samples, x: Tensor | None, recipe: Recipe, message: 
     """Vectors that smoothing alone gives: what an encoder without edges has to find."""
     if x is None:
         raise InputError("teacher is 'smooth' and there are no features to smooth: use teacher='none'")
-    if recipe.dynamic:
-        raise InputError("teacher is 'smooth' and dynamic is true: a teacher takes the place of p_X, give one of them")
     graph = message_graph(samples, x, recipe) if message is None else message
     dense = x.to_dense() if x.layout != torch.strided else x
     s = normalised_adjacency(torch.stack([graph.rows, graph.col]), graph.weight, len(dense))
     generator = torch.Generator().manual_seed(recipe.seed)
     return smooth_coordinates(dense, s, int(recipe.hops), recipe.dim, generator, recipe.filter)
+
+
+def layout_teacher(
+    samples: Samples, x: Tensor | None, recipe: Recipe, graph: Graph, model: Encoder, device: torch.device | str
+) -> Teacher:
+    """The map of free coordinates, which is a run of its own; what is 1 in the embedding is its standard deviation.
+
+    The same samples and settings give the same map, so that a run which resumes makes it again.
+    """
+    if x is None or model.needs != "rows":
+        raise InputError("teacher is 'layout' and the encoder reads no rows: use method='map'")
+    run = layout_of(recipe)
+    parts = assemble_graph(replace(samples, x=x, graph=None), run, graph=graph)
+    if recipe.init == "encoder":
+        assert isinstance(parts.objective.encoder, Table)
+        parts.objective.encoder.place(Model(recipe.encoder, model, None).place(Inputs(x)))
+    trained = Trainer(Settings.of(run), device=device, threads=training_threads(run)).fit(parts.objective)
+    if trained.status == "interrupted":
+        raise KeyboardInterrupt
+    places = torch.from_numpy(parts.whole())
+    places = places - places.mean(0)
+    return Teacher(places, float(places.square().mean().sqrt().clamp_min(torch.finfo(places.dtype).tiny)))

@@ -86,6 +86,9 @@ class Encoder(nn.Module):
     def start(self, inputs: Inputs, generator: torch.Generator) -> None:
         """Sets data-dependent starting weights; by default none are."""
 
+    def learn(self, inputs: Inputs, targets: Tensor, generator: torch.Generator) -> None:
+        """Sets weights that place rows where a teacher has them, if that needs no gradient; by default none are."""
+
 
 class Plain(Encoder):
     """Any module that maps a tensor to a tensor, as an encoder.

@@ -10,6 +10,7 @@ from typing import Any
 from graphurl.assembly import similarity_graph
 from graphurl.data.samples import Samples
 from graphurl.embedding import Embedding
+from graphurl.encoders.charts import Charts
 from graphurl.encoders.table import Table
 from graphurl.errors import InputError
 from graphurl.estimators.inputs import without_preparation
@@ -40,8 +41,11 @@ def go_on(
         raise InputError(f"the fit has {before.z.shape[1]} components and now {recipe.dim} are asked for: fit anew")
     if model.name not in ("custom", recipe.encoder):
         raise InputError(f"the fit trained {model.name!r} and now {recipe.encoder!r} is asked for: fit anew")
+    if isinstance(model.encoder, Charts):
+        raise InputError("charts are found at once and do not go on: fit anew, or use encoder='mlp'")
     encoder = copy.deepcopy(model.encoder)
-    run = recipe.but(early=0.0, init="random")
+    # A layout that is to be learnt begins where the network has the rows: it would lie another way round else.
+    run = recipe.but(early=0.0, init="encoder" if recipe.teacher == "layout" else "random")
     if isinstance(encoder, Table):
         if len(samples) != len(before.z):
             raise InputError(

@@ -39,10 +39,11 @@ class Embedder(TransformerMixin, GraphEmbedder):  # type: ignore[misc]  # scikit
             distances, dense or sparse (no new row can be placed then); or a function of two blocks of rows (tensors)
             that returns the distances between them. A function is called in `fit` and not saved: a saved run records
             that its graph was given, and landmarks place new rows by Euclidean distance.
-        loss: bce, mse, kl, gkl, infonce; None is the one of the recipe (kl). With another the map is made by a network.
-        encoder: landmarks (free coordinates; new rows among their nearest fitted ones), mlp or a module of your own (a
-            network places rows), table (places no new ones); None is the one of the recipe (landmarks), and table for
-            precomputed distances.
+        loss: bce, mse, kl, gkl, infonce; None is the one of the recipe (kl). With another the map is made by a network
+            from sampled pairs.
+        encoder: landmarks (free coordinates; new rows among their nearest fitted ones), charts (linear maps side by
+            side) or mlp or a module of your own (a network), which learn that layout and place rows by themselves,
+            table (places no new ones); None is the one of the recipe (landmarks), and table for precomputed distances.
         n_epochs: Passes over the samples.
         batch_size: Samples in a batch, 0 for all at once.
         learning_rate: Learning rate.

@@ -1,4 +1,4 @@
-"""Spherical k-means: clusters by direction."""
+"""Clusters: by direction (spherical k-means), and by distance."""
 
 from __future__ import annotations
 
@@ -66,3 +66,40 @@ def _assign(rows: Tensor, centroids: Tensor) -> Tensor:
 
 def _means(rows: Tensor, assignment: Tensor, k: int) -> Tensor:
     return unit_rows(rows.new_zeros(k, rows.shape[1]).index_add(0, assignment, rows))
+
+
+def kmeans(
+    x: Tensor, k: int, *, n_iter: int = 6, most: int = 32_768, generator: torch.Generator | None = None
+) -> Tensor:
+    """Centres of Euclidean clusters (Lloyd 1982), from k distinct rows drawn at random.
+
+    A centre that loses all its rows stays where it is.
+
+    Args:
+        x: Rows, (N, F).
+        k: Number of clusters, at most N.
+        n_iter: Rounds of assignment and averaging.
+        most: Rows that take part, drawn at random where there are more (at least k).
+        generator: Source of the draws. By default one with seed 0.
+
+    Returns:
+        Centres (k, F).
+
+    Raises:
+        InputError: k is not in 1..N.
+    """
+    if not 1 <= k <= len(x):
+        raise InputError(
+            f"k is {k}, but {len(x)} rows make 1 to {len(x)} clusters: lower k or give more rows"
+        )
+    generator = torch.Generator().manual_seed(0) if generator is None else generator
+    order = torch.randperm(len(x), generator=generator, device=generator.device).to(x.device)
+    rows, centres = x[order[: max(k, most)]], x[order[:k]]
+    for _ in range(n_iter):
+        half = centres.square().sum(1) / 2
+        parts = torch.split(rows, max(1, 2**22 // k))
+        owner = torch.cat([torch.nn.functional.linear(part, -centres, half).argmin(1) for part in parts])
+        count = torch.bincount(owner, minlength=k)[:, None]
+        sums = torch.zeros_like(centres).index_add(0, owner, rows)
+        centres = torch.where(count > 0, sums / count.clamp_min(1), centres)
+    return centres

@@ -32,7 +32,7 @@ def most_likely_place(distances: Tensor, places: Tensor) -> Tensor:
     # Distances that overflowed are equal as far as anybody can tell.
     weight = torch.exp(-((distances / nearest).nan_to_num(nan=1.0).clamp_max(1e3) ** 2))
     place = _mean(weight, places)
-    spread = (weight * _squared(places, place)).sum(1).div(weight.sum(1)).sqrt()
+    spread = (weight * _squared(places, place)).sum(1).div(weight.sum(1)).detach().sqrt()
     for halving in range(_HALVINGS):
         reach = (spread * 0.5**halving).clamp_min(torch.finfo(places.dtype).tiny ** 0.5)
         pull = weight / (1 + _squared(places, place) / reach.square()[:, None])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -18,6 +19,8 @@ class Alignment(PairLoss):
     targets. Minimiser: q* = 1 wherever p > 0, which a constant embedding reaches; what keeps it from that lies
     outside of the loss: targets without gradient, a slow copy, a predictor.
     """
+
+    near_only: ClassVar[bool] = True
 
     def pairwise(self, p: Tensor, log_q: Tensor) -> Tensor:
         """-p log q of each pair."""

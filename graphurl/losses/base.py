@@ -32,6 +32,8 @@ class Loss(ABC):
     additive: ClassVar[bool] = True
     #: Whether it stays finite, and its slope too, where q of a far pair reaches 1.
     finite_at_one: ClassVar[bool] = True
+    #: Pairs with p = 0 count for nothing.
+    near_only: ClassVar[bool] = False
 
     @property
     def summable(self) -> bool:

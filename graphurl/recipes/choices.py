@@ -33,11 +33,11 @@ ABOVE_ZERO = (
 )  # fmt: skip
 MAY_BE_INFINITE = ("nu_x", "nu_z")
 CHOICES = {
-    "init": ("auto", "random", "pca", "spectral"),
+    "init": ("auto", "random", "pca", "spectral", "encoder"),
     "mix": ("mixup", "cutmix"),
     "handover": ("added", "rising"),
     "output": ("features", "projection"),
-    "teacher": ("none", "smooth"),
+    "teacher": ("none", "smooth", "layout"),
     "filter": ("auto", "s2gc", "sgc"),
 }
 

@@ -20,6 +20,9 @@ DIRECT = Recipe(
 #: estimated without bias by any batch.
 LARGE = 20_000
 
+#: A network learns a layout from at least so many rows, seen again and again, in at most so many epochs.
+LEAST_ROWS, MOST_EPOCHS = 200_000, 400
+
 #: The default for rows of numbers: free coordinates, and new rows among their nearest fitted ones. Joint KL with a
 #: t-kernel is t-SNE's loss, its sum over all pairs taken exactly; push 2/3 (exaggeration 1.5) draws clusters together
 #: a little.
@@ -28,6 +31,17 @@ MAP = Recipe(
     encoder="landmarks", init="pca", dim=2, loss="kl", over="all", push=2 / 3, early_push=1 / 12, early=1 / 3,
     nu_z=1.0, batch_size=0, epochs=300, lr=0.5, optimiser="gains", momentum=0.8, schedule="constant", warmup=0.0,
 )  # fmt: skip
+
+#: A network for the same map: the layout of free coordinates is made first, and the network learns it. The kernel of
+#: the match has a heavy tail, so that rows between two clusters go to one of them.
+NETWORK = MAP.but(
+    encoder="mlp", teacher="layout", depth=3, hidden=256, loss="alignment", normalised=True, nu_z=4.0, sigma_z=3.0,
+    batch_size=128, epochs=15, lr=2e-3, optimiser="adam", schedule="cosine", warmup=0.1,
+)  # fmt: skip
+#: The same layout in closed form: linear maps side by side, fitted at once.
+CHARTS = NETWORK.but(encoder="charts", hidden=3072, epochs=0)
+#: What `NETWORK` leaves to the map that it learns; the rest of that map is `MAP`.
+_LAYOUT = ("dim", "init", "push", "early_push", "early", "seed")
 
 #: GenURL's settings for MNIST (§5.2): σ_X = 5, ν_Z = 0.001, batch 2048, lr 0.0005 x batch/256.
 GENURL_MNIST = DIRECT.but(
@@ -40,27 +54,49 @@ GENURL_COIL20 = DIRECT.but(
 )
 
 
-#: Settings of `DIRECT` that have no meaning for `MAP`.
-_DIRECT = ("loss", "over", "far_weight", "negatives", "batch_size", "sigma", "hidden", "depth", "teacher", "max_hops")
+#: Settings that `map-network` has and `map` has not; who gives one of them wants a network.
+_NETWORK = ("batch_size", "hidden", "depth", "dropout")
+#: Settings that only `map-direct` has, or that compare pairs there and something else here.
+_DIRECT = ("loss", "over", "far_weight", "negatives", "sigma", "teacher", "max_hops", "edge_share")
+_PAIRS = ("nu_z", "sigma_z", "mu_z", "metric_z", "normalised")
 
 
 def fitting(asked: Mapping[str, Any]) -> str:
     """Name of the map recipe that has what was asked for.
 
     Args:
-        asked: Settings that the user gave. A network, another loss, batches, or more dimensions than a grid can have
-            are for `map-direct`.
+        asked: Settings that the user gave. A network is for `map-network`; another loss, sampled pairs, or more
+            dimensions than a grid can have are for `map-direct`.
     """
-    other = asked.get("encoder") not in (None, "landmarks", "table") or bool(asked.get("dynamic"))
+    encoder = asked.get("encoder")
+    batches = any(name in asked for name in _NETWORK)
+    free = encoder in ("landmarks", "table") or (encoder is None and not batches)
+    # A module of the user's own reads rows unless it says otherwise.
+    needs = getattr(encoder, "needs", "rows") if not isinstance(encoder, str) else ""
+    network = needs == "rows" or encoder in ("mlp", "charts")
     # Settings of a command line are words still, and those without a meaning are refused later.
-    beyond = str(asked.get("dim", 2)) not in ("1", "2", "3")
-    return "map-direct" if other or beyond or any(name in asked for name in _DIRECT) else "map"
+    beyond = str(asked.get("dim", 2)) not in ("1", "2", "3") or bool(asked.get("dynamic"))
+    pairs = any(name in asked for name in (_DIRECT if free else (*_DIRECT, *_PAIRS)))
+    if beyond or pairs or (batches if free else not network):
+        return "map-direct"
+    return "map" if free else "map-charts" if encoder == "charts" else "map-network"
 
 
-def direct(num_rows: int) -> Recipe:
-    """`DIRECT` as it fits so many rows."""
-    chosen = DIRECT.but(epochs=enough_epochs(num_rows))
-    return chosen if num_rows < LARGE else chosen.but(loss="bce", batch_size=1024)
+def layout_of(recipe: Recipe) -> Recipe:
+    """The map of free coordinates that a recipe's network learns, on prepared rows and a given graph."""
+    kept = {name: getattr(recipe, name) for name in _LAYOUT}
+    kept["init"] = "random" if recipe.init == "encoder" else recipe.init
+    return MAP.but(**kept, encoder="table", features="none", graph="given")
+
+
+def fitted_to(method: str, recipe: Recipe, num_rows: int) -> Recipe:
+    """A map recipe as it suits so many rows: networks see few rows more often."""
+    if method == "map-direct":
+        chosen = recipe.but(epochs=enough_epochs(num_rows))
+        return chosen if num_rows < LARGE else chosen.but(loss="bce", batch_size=1024)
+    if method == "map-network":
+        return recipe.but(epochs=max(recipe.epochs, min(MOST_EPOCHS, math.ceil(LEAST_ROWS / max(1, num_rows)))))
+    return recipe
 
 
 def enough_epochs(num_rows: int) -> int:

@@ -39,11 +39,13 @@ class Recipe(Choices):
             found with the hops, s2gc where they are given.
         fanout: Neighbours that a node takes in each layer where the graph is too large to be encoded whole; -1 for all.
         dropout: Share of hidden units dropped.
-        init: Where a table starts: random (auto), pca, or spectral (eigenvectors of the similarity graph).
+        init: Where free coordinates start: random (auto), pca, spectral (eigenvectors of the similarity graph), or,
+            of a layout that a network learns, encoder (where that network places the rows).
         negatives: Weight of all far pairs relative to the mass of p, where far_weight is auto.
         edge_share: Share of a batch that is edge ends.
-        teacher: none, or smooth: features smoothed along the message graph, as vectors that the encoder has to find
-            (with loss alignment) or to tell apart (infonce); then p_X only draws the batches.
+        teacher: none, or what the encoder has to find (with loss alignment) or to tell apart (infonce): smooth,
+            features smoothed along the message graph, for which p_X only draws the batches; or layout, the map of
+            free coordinates, in the units of which ν_Z and σ_Z are.
     """
 
     tasks: ClassVar[tuple[str, ...]] = ("dr", "ge")

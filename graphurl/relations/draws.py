@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from graphurl.augment.mix import cutmix, mixup
 from graphurl.augment.policy import Plan
@@ -15,6 +15,7 @@ from graphurl.data.stacks import Images
 from graphurl.encoders.base import Inputs
 from graphurl.errors import InputError, unknown
 from graphurl.relations.relation import Batch
+from graphurl.relations.shuffled import Shuffled
 
 MIXTURES = ("none", "mixup", "cutmix")
 
@@ -45,11 +46,10 @@ class Viewing:
             raise unknown("mix", self.mix, MIXTURES)
 
 
-class ViewBatches(nn.Module):
+class ViewBatches(Shuffled):
     """Every picture once an epoch, in a new order; the last pictures that fill no batch wait for another epoch.
 
     The nodes of a batch count the pictures drawn from, 0 to len(rows) - 1, as a memory bank does.
-    The order and the place in it are buffers: a run that resumes goes on in the middle of an epoch.
 
     Args:
         images: The pictures.
@@ -59,9 +59,6 @@ class ViewBatches(nn.Module):
         label: Class of each picture, noted for methods that read labels.
         device: Where views are made.
     """
-
-    order: Tensor
-    place: Tensor
 
     def __init__(
         self,
@@ -74,29 +71,16 @@ class ViewBatches(nn.Module):
         device: torch.device | str = "cpu",
     ) -> None:
         """Starts before the first epoch."""
-        super().__init__()
+        super().__init__(len(images) if rows is None else len(rows), size)
+        if self.count < 2:
+            raise InputError(f"{self.count} picture: contrast needs at least 2")
         self._images, self.viewing, self._label = images, viewing, label
-        self._rows = torch.arange(len(images)) if rows is None else rows
-        if len(self._rows) < 2:
-            raise InputError(f"{len(self._rows)} picture: contrast needs at least 2")
-        self.size = min(size, len(self._rows)) if size else len(self._rows)
+        self._rows = torch.arange(self.count) if rows is None else rows
         self.device = torch.device(device)
-        self.register_buffer("order", torch.arange(len(self._rows)))
-        self.register_buffer("place", torch.tensor(len(self._rows)))
-
-    @property
-    def steps(self) -> int:
-        """Full batches in an epoch."""
-        return len(self._rows) // self.size
 
     def __call__(self, generator: torch.Generator) -> Batch:
         """The next batch: views stacked view after view, then mixtures; small crops beside them."""
-        start = int(self.place)
-        if start + self.size > len(self._rows):
-            self.order.copy_(torch.randperm(len(self._rows), generator=generator))
-            start = 0
-        self.place.fill_(start + self.size)
-        nodes = self.order[start : start + self.size].to("cpu", copy=True)
+        nodes = self.taken(generator)
         taken = self._rows[nodes]
         pixels = self._images.take(taken).to(self.device, non_blocking=True)
         look = self.viewing

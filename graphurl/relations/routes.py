@@ -61,6 +61,10 @@ def evaluate(
     divided = ranks.size > 1 and rows >= ranks.size  # fewer rows than processes: all of them do all rows
     if chunk is None and not divided and rows * cols > STREAMED_FROM and streams(loss, relation, similarity):
         return loss.combine(_streamed(relation, similarity, loss)[None]), rows * cols
+    if chunk is None and not divided and entries_alone(loss, relation, similarity):
+        row, col, p = _similar(relation)
+        part = loss.partial(p, _log_q(relation, similarity, row, col))
+        return _combined(loss, part[None], relation), rows * cols
     if chunk is None and rows >= FIELD_FROM and has_field(loss, relation, similarity):
         return _combined(loss, _field(relation, similarity, loss)[None], relation), rows * cols
     size = chunk or max(1, min(rows, DENSE_PAIRS // max(1, cols)))
@@ -80,6 +84,18 @@ def _combined(loss: Loss, stacked: Tensor, relation: Relation) -> Tensor:
     if loss.additive and relation.total is not None:
         return loss.combine(stacked, "sum") / relation.total
     return loss.combine(stacked, "mean")
+
+
+def entries_alone(loss: Loss, relation: Relation, similarity: Similarity) -> bool:
+    """Whether no pair counts but the entries of a sparse p, and those alike."""
+    return (
+        loss.near_only
+        and relation.p.layout == torch.sparse_csr
+        and relation.weight is None
+        and isinstance(similarity.metric, str)
+        and not isinstance(similarity.mu, Tensor)
+        and not isinstance(similarity.sigma, Tensor)
+    )
 
 
 def is_radial(loss: Loss, similarity: Similarity, dim: int) -> bool:

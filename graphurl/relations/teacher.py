@@ -18,16 +18,18 @@ class Teacher(Source):
 
     Args:
         vectors: The teacher's vectors, N × d, in the order of the samples; d is the dimension of the embedding.
+        unit: Length in the teacher's space of what is 1 in the embedding.
     """
 
     vectors: Tensor
 
-    def __init__(self, vectors: Tensor) -> None:
+    def __init__(self, vectors: Tensor, unit: float = 1.0) -> None:
         """Keeps the vectors; they are made from the data again on resuming, so no checkpoint holds them."""
         super().__init__()
+        self.unit = unit
         self.register_buffer("vectors", vectors.detach(), persistent=False)
 
     def relate(self, batch: Batch, out: Encoded, progress: float) -> Relation:
         """The identity, n × n: embeddings against the teacher's vectors."""
-        n = len(batch.nodes)
-        return Relation(out.z, self.vectors[batch.nodes], indicator(torch.arange(n, device=out.z.device), n))
+        own = torch.arange(len(batch.nodes), device=out.z.device)
+        return Relation(self.unit * out.z, self.vectors[batch.nodes], indicator(own, len(own)))

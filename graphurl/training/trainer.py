@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from graphurl.errors import InputError, RunError, unknown
+from graphurl.recipes.choices import Choices
 from graphurl.relations.objective import Objective
 from graphurl.training.callbacks import Callback, Moment
 from graphurl.training.checkpoint import load_checkpoint, save_checkpoint
@@ -81,6 +82,16 @@ class Settings:
         if self.optimiser not in OPTIMISERS:
             raise unknown("optimiser", self.optimiser, OPTIMISERS)
         Schedule(self.schedule, 1, self.warmup)  # refuses what is none
+
+    @classmethod
+    def of(cls, recipe: Choices) -> Settings:
+        """The part of a recipe that the trainer reads."""
+        return cls(
+            epochs=recipe.epochs, lr=recipe.lr, batch=recipe.batch_size or 256, scale_lr=recipe.scale_lr,
+            optimiser=recipe.optimiser, weight_decay=recipe.weight_decay, momentum=recipe.momentum,
+            schedule=recipe.schedule, warmup=recipe.warmup, clip=recipe.clip, precision=recipe.precision,
+            compile=recipe.compile, seed=recipe.seed, rounds=getattr(recipe, "rounds", 1),
+        )  # fmt: skip
 
     @property
     def rate(self) -> float:

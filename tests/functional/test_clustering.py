@@ -10,7 +10,7 @@ from torch.autograd import gradcheck
 
 from graphurl.errors import InputError
 from graphurl.functional import clustering
-from graphurl.functional.clustering import spherical_kmeans
+from graphurl.functional.clustering import kmeans, spherical_kmeans
 
 
 def draw(n: int, dim: int, seed: int = 0) -> Tensor:
@@ -131,3 +131,22 @@ def test_gpu_agrees() -> None:
     there = spherical_kmeans(x.cuda(), 5, generator=seeded(0))
     assert torch.equal(here[1], there[1].cpu())
     assert torch.allclose(here[0], there[0].cpu())
+
+
+@given(st.integers(0, 9999), st.integers(1, 12))
+def test_centres_are_means_of_the_rows_nearest_before(seed: int, k: int) -> None:
+    x = draw(30, 3, seed)
+    before, after = (kmeans(x, k, n_iter=n, generator=seeded(seed)) for n in (2, 3))
+    owner = torch.cdist(x, before).argmin(1)
+    for c in range(k):
+        own = x[owner == c]
+        torch.testing.assert_close(after[c], own.mean(0) if len(own) else before[c])
+
+
+def test_some_rows_are_enough_and_too_many_centres_are_refused() -> None:
+    x = torch.cat([draw(200, 2), draw(200, 2) + 50])
+    found = kmeans(x, 2, most=20, generator=seeded(1))
+    assert sorted((found.mean(1) > 25).tolist()) == [False, True]
+    assert len(kmeans(x, 30, most=20)) == 30
+    with pytest.raises(InputError, match="k is 9, but 4 rows"):
+        kmeans(x[:4], 9)

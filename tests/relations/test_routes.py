@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from graphurl.errors import InputError
-from graphurl.losses import BCE, GKL, KL, MSE, InfoNCE, Loss
+from graphurl.losses import BCE, GKL, KL, MSE, Alignment, InfoNCE, Loss
 from graphurl.relations import Relation, evaluate, routes
 from graphurl.similarity import Similarity
 
@@ -65,6 +65,21 @@ def test_chunks_of_a_square_relation_leave_the_diagonal_out(loss: Loss) -> None:
         )
         torch.testing.assert_close(value, explicit)
         torch.testing.assert_close(gradient, expected)
+
+
+@pytest.mark.parametrize("same", [False, True])
+def test_where_near_pairs_alone_count_no_other_is_looked_at(same: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y, p, weight = rectangle(8, 8)
+    x.requires_grad_(), y.requires_grad_()
+    cols = x if same else y
+    expected = value_and_gradients(Relation(x, cols, p, far_weight=0.3, same=same), Alignment(), None)
+    assert not routes.entries_alone(Alignment(), Relation(x, cols, p), Similarity())
+    assert not routes.entries_alone(Alignment(), Relation(x, cols, p.to_sparse_csr(), weight), Similarity())
+    assert not routes.entries_alone(MSE(), Relation(x, cols, p.to_sparse_csr()), Similarity())
+    monkeypatch.setattr(routes, "_part", None)
+    relation = Relation(x, cols, p.to_sparse_csr(), far_weight=0.3, same=same)
+    found = value_and_gradients(relation, Alignment(), None)
+    torch.testing.assert_close(found, expected)
 
 
 def test_total_divides_additive_losses_only() -> None:
