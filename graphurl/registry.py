@@ -22,6 +22,10 @@ PARTS: dict[str, dict[str, str]] = {
         "alignment": "graphurl.losses.alignment:Alignment",
         "enhancement": "graphurl.losses.cosine:DistanceEnhancement",
         "correlation": "graphurl.losses.cosine:CrossCorrelation",
+        "nce": "graphurl.losses.nce:NCE",
+        "rkd": "graphurl.losses.matching:RKD",
+        "pkt": "graphurl.losses.matching:PKT",
+        "sp": "graphurl.losses.matching:SP",
     },
     "encoders": {
         "table": "graphurl.encoders.table:Table",
@@ -76,6 +80,8 @@ PARTS: dict[str, dict[str, str]] = {
         "inter": "graphurl.terms.additions:inter",
         "de": "graphurl.terms.additions:de",
         "class-de": "graphurl.terms.additions:class_de",
+        "teacher": "graphurl.terms.teachers:teacher",
+        "anchors": "graphurl.terms.teachers:anchors",
     },
     "recipes": {
         "map": "graphurl.recipes.maps:MAP",
@@ -103,6 +109,15 @@ PARTS: dict[str, dict[str, str]] = {
         "genurl-bce": "graphurl.recipes.images:GENURL_BCE",
         "genurl-mse": "graphurl.recipes.images:GENURL_MSE",
         "supervised": "graphurl.recipes.images:SUPERVISED",
+        "distill": "graphurl.recipes.students:DISTILL",
+        "distill-gkl": "graphurl.recipes.students:DISTILL_GKL",
+        "distill-slow": "graphurl.recipes.students:DISTILL_SLOW",
+        "distill-rkd": "graphurl.recipes.students:DISTILL_RKD",
+        "distill-pkt": "graphurl.recipes.students:DISTILL_PKT",
+        "distill-sp": "graphurl.recipes.students:DISTILL_SP",
+        "distill-sskd": "graphurl.recipes.students:DISTILL_SSKD",
+        "distill-seed": "graphurl.recipes.students:DISTILL_SEED",
+        "distill-crd": "graphurl.recipes.students:DISTILL_CRD",
     },
 }
 

@@ -28,6 +28,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"terms", "training"}),
     frozenset({"assembly", "evaluation", "plots"}),
     frozenset({"embedding"}),
+    frozenset({"teachers"}),
     frozenset({"pipeline"}),
     frozenset({"runs"}),
     frozenset({"aligned", "bench", "downstream", "tuning"}),
