@@ -153,7 +153,7 @@ def config_text(recipe: Choices, source: Mapping[str, Any]) -> str:
 
     values = {"source": dict(source), "settings": recipe.to_dict()}
     text = yaml.safe_dump(values, sort_keys=False)
-    return f"# graphurl {__version__}: graphurl embed --config THIS_FILE repeats the run\n{text}"
+    return f"# graphurl {__version__}: graphurl {recipe.verb} --config THIS_FILE repeats the run\n{text}"
 
 
 def read_config(path: Path) -> tuple[Choices, dict[str, Any]]:

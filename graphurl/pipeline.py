@@ -148,7 +148,7 @@ def prepare(
     origin, known = loaded.record, None
     if teacher is not None:
         known = knowledge_of(teacher, samples, device=place, cache=teacher_cache)
-        origin = {**origin, **dict(known.record)}
+        origin = {**origin, **known.record}
     # What the machine decides is not written into the recipe: a run may be repeated elsewhere.
     run = chosen.but(precision=fastest_precision(place)) if chosen.precision == "auto" else chosen
     with at_most_threads(building_threads(samples, run)):
@@ -237,12 +237,12 @@ def check_same(folder: Path, recipe: Choices, record: Mapping[str, Any]) -> None
     # A file may have moved; what it holds has to be the same.
     if source.get("sha256") != record.get("sha256"):
         differing.append(f"the data (was {source.get('name')}, now {record.get('name')})")
-    if source.get("teacher_sha256") != record.get("teacher_sha256"):
+    if source.get("teacher_sha256") != record.get("teacher_sha256", source.get("teacher_sha256")):
         differing.append("the teacher")
     if differing:
         raise InputError(
             f"{folder} was begun with another configuration: {', '.join(differing)} differ: "
-            f"go on by 'embed --config {folder / 'config.yaml'} --resume --out {folder}', or begin another"
+            f"go on by '{recipe.verb} --config {folder / 'config.yaml'} --resume --out {folder}', or begin another"
         )
 
 

@@ -54,7 +54,10 @@ def knowledge_of(
     if isinstance(teacher, Graph):
         return _of_graph(teacher, samples)
     if isinstance(teacher, str | Path):
-        return _of_name(str(teacher), samples, device, cache)
+        known = _of_name(str(teacher), samples, device, cache)
+        # A path is written down in full: the run may be gone on with from another folder.
+        name = str(Path(teacher).expanduser().absolute()) if Path(teacher).expanduser().exists() else str(teacher)
+        return replace(known, record={"teacher": name, **known.record})
     if isinstance(teacher, Embedding):
         ids = None if teacher.samples is None else teacher.samples.ids
         return _of_rows(teacher.z, ids, samples, "embedding")
@@ -110,7 +113,7 @@ def _of_run(folder: Path, samples: Samples, device: torch.device | str, cache: s
 
 def _of_graph(graph: Graph, samples: Samples) -> Knowledge:
     knowledge = Knowledge(graph=graph if graph.weight is not None or graph.length is None else graph.similarity())
-    return _fitting(replace(knowledge, record=(("teacher_sha256", graph.hash),)), graph.ids, samples)
+    return _fitting(replace(knowledge, record={"teacher_sha256": graph.hash}), graph.ids, samples)
 
 
 def _of_rows(rows: Any, ids: Sequence[str] | None, samples: Samples, name: str) -> Knowledge:
@@ -119,7 +122,7 @@ def _of_rows(rows: Any, ids: Sequence[str] | None, samples: Samples, name: str) 
         rows = rows.to_dense()
     vectors = feature_matrix(rows, f"the teacher {name}").detach().cpu()
     digest = hashlib.sha256(np.ascontiguousarray(vectors.numpy()).data).hexdigest()
-    return _fitting(Knowledge(vectors, record=(("teacher_sha256", digest),)), ids, samples)
+    return _fitting(Knowledge(vectors, record={"teacher_sha256": digest}), ids, samples)
 
 
 def _fitting(knowledge: Knowledge, ids: Sequence[str] | None, samples: Samples) -> Knowledge:
@@ -176,7 +179,7 @@ def _kept(
         with torch.no_grad():
             write_answers(path, (_checked(answer(rows)) for rows in _inputs(samples)), about)
     vectors = shared(read_answers(path, about))
-    return _fitting(Knowledge(vectors, record=(("teacher_sha256", teacher),)), None, samples)
+    return _fitting(Knowledge(vectors, record={"teacher_sha256": teacher}), None, samples)
 
 
 def _checked(rows: Tensor) -> np.ndarray:

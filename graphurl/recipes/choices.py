@@ -88,6 +88,8 @@ class Choices:
 
     #: Values that `task` may have.
     tasks: ClassVar[tuple[str, ...]] = ()
+    #: The command that runs such a recipe.
+    verb: ClassVar[str] = "embed"
 
     task: str = ""
     encoder: str = "mlp"

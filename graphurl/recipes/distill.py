@@ -32,6 +32,7 @@ class DistillRecipe(PictureRecipe):
     """
 
     tasks: ClassVar[tuple[str, ...]] = ("kd",)
+    verb: ClassVar[str] = "distill"
 
     task: str = "kd"
     reads: str = "rows"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
+from graphurl import registry
 from graphurl.recipes.distill import DistillRecipe
 
 #: GenURL's distillation (§IV-C): static similarities on the unit sphere, ν = 100 and σ = 1 on both sides, BCE, and a
@@ -47,6 +49,17 @@ BY_LOSS = {
     "bce": "distill", "gkl": "distill-gkl", "rkd": "distill-rkd", "pkt": "distill-pkt", "sp": "distill-sp",
     "sskd": "distill-sskd", "seed": "distill-seed", "crd": "distill-crd",
 }  # fmt: skip
+
+
+#: Students as papers call them.
+ALIASES = {"mobilenet_v2": "mobilenet", "shufflenet_v1": "shufflenet"}
+
+
+def reads_pictures(student: Any) -> bool:
+    """Whether a student can only read pictures; a module of the user's own reads what it is given."""
+    if not isinstance(student, str):
+        return getattr(student, "needs", "") == "pictures"
+    return ":" in student or bool(registry.resolve("encoders", student).needs == "pictures")
 
 
 def of_pictures(recipe: DistillRecipe) -> DistillRecipe:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -29,7 +30,7 @@ class Knowledge:
     vectors: Tensor | None = None
     graph: Graph | None = None
     numbers: Tensor | None = None
-    record: tuple[tuple[str, str], ...] = ()
+    record: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuses a teacher without an answer, or without a direction for some sample."""
