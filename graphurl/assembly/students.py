@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from graphurl import registry
 from graphurl.assembly.parts import Parts
@@ -15,6 +15,8 @@ from graphurl.data.samples import Samples
 from graphurl.encoders.base import Encoder, Inputs, as_encoder
 from graphurl.encoders.heads import build_head
 from graphurl.errors import InputError
+from graphurl.functional.distance import unit_rows
+from graphurl.functional.projection import leading_directions
 from graphurl.functional.randomness import drawn_from
 from graphurl.graphs import knn
 from graphurl.recipes.distill import DistillRecipe
@@ -48,9 +50,10 @@ def assemble_student(
     if samples.x is None:
         raise InputError(f"{samples.name}: the student reads rows of numbers and there are none: give features")
     generator = torch.Generator().manual_seed(recipe.seed)
-    preparation = Preparation.fit(recipe.features, samples.x)
+    preparation = Preparation.fit(kind_of_features(recipe, samples.x, teacher), samples.x)
     x = preparation.apply(samples.x)
     model = as_encoder(encoder) if encoder is not None else build_student(recipe, x.shape[1], generator)
+    model.learn(Inputs(x), leading_places(x, recipe.dim, teacher, generator), generator)
     with torch.no_grad():
         width = model(Inputs(x[:2])).z.shape[1]
     head = build_head(recipe.head, width, recipe.dim, hidden=recipe.hidden, generator=generator)
@@ -59,6 +62,26 @@ def assemble_student(
     name = recipe.encoder if encoder is None else "custom"
     kept = head if recipe.output == "projection" and recipe.head != "none" else None
     return Parts(objective, None, preparation, Inputs(x), name, kept)
+
+
+def kind_of_features(recipe: DistillRecipe, x: Tensor, teacher: Knowledge) -> str:
+    """How rows are prepared: those of the teacher itself become unit rows, as the teacher is compared."""
+    if recipe.features != "auto":
+        return recipe.features
+    said = teacher.vectors
+    own = said is not None and teacher.numbers is None and said.shape == x.shape and x.layout == torch.strided
+    return "l2" if own and (said is x or torch.equal(said, x)) else "scale"  # type: ignore[arg-type]
+
+
+def leading_places(x: Tensor, dim: int, teacher: Knowledge, generator: torch.Generator) -> Tensor:
+    """The teacher's unit rows along their leading directions: the best linear map of them, from which a student starts.
+
+    A graph has no vectors; the student's own rows take their place.
+    """
+    rows = x if teacher.vectors is None else teacher.of(torch.arange(len(x)))
+    unit = unit_rows(rows.to_dense() if rows.layout != torch.strided else rows)
+    places = unit @ leading_directions(unit, dim, generator).T
+    return torch.nn.functional.pad(places, (0, dim - places.shape[1]))
 
 
 def build_student(recipe: DistillRecipe, num_features: int, generator: torch.Generator) -> Encoder:
