@@ -49,6 +49,8 @@ def assemble_student(
     """
     if samples.x is None:
         raise InputError(f"{samples.name}: the student reads rows of numbers and there are none: give features")
+    if recipe.add not in ("", "none"):
+        raise InputError(f"add is {recipe.add!r} and the student reads rows: what is added compares views of pictures")
     generator = torch.Generator().manual_seed(recipe.seed)
     preparation = Preparation.fit(kind_of_features(recipe, samples.x, teacher), samples.x)
     x = preparation.apply(samples.x)

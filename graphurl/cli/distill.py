@@ -49,7 +49,9 @@ def add_arguments(parser: Parser) -> None:
     source = parser.add_argument_group("source")
     source.add_argument("--teacher", metavar="T", help="run folder, features, graph, or module:callable")
     source.add_argument("--cache", metavar="FILE", help="where the answers of a model are kept, an .npy")
-    source.add_argument("--features", metavar="FILE", help="rows of numbers that the student reads")
+    source.add_argument(
+        "--features", metavar="FILE", help="rows of numbers that the student reads; default the teacher's own file"
+    )
     source.add_argument("--images", metavar="DIR", help="folder of pictures that the student reads")
     source.add_argument("--data", metavar="NAME", help="data set of the catalogue, or a file")
     source.add_argument("--labels", metavar="FILE", help="a label a line, or a table of id and label; for the report")
@@ -114,7 +116,10 @@ def chosen(options: argparse.Namespace) -> tuple[DistillRecipe, Source, str]:
     if teacher is None:
         raise InputError("no teacher: give --teacher RUN, FILE or MODULE:CALLABLE")
     named = {kind: getattr(options, kind) for kind in _SOURCES if getattr(options, kind) is not None}
-    source = Source(**named) if set(named) - {"labels"} or not record else Source.from_record({**record, **named})
+    if set(named) - {"labels"} or record:
+        source = Source(**named) if set(named) - {"labels"} else Source.from_record({**record, **named})
+    else:  # a file alone: the teacher's vectors are made shorter
+        source = Source(features=teacher, **named)
     given = {flag.replace("-", "_"): getattr(options, flag.replace("-", "_")) for flag in _SETTINGS}
     given = {key: value for key, value in given.items() if value is not None}
     if options.add:

@@ -55,16 +55,25 @@ class Taught(Remembered):
         memory: Past embeddings that are columns as well.
         dim: Dimension of an embedding.
         slow: A slow copy of the student that fills the memory; absent means the student itself.
+        conditional: Divide p by the largest of its row. For losses that normalise rows a factor of a row cancels, so
+            none of its entries need underflow.
     """
 
     past: Tensor
 
     def __init__(
-        self, knowledge: Knowledge, similarity: Similarity, *, memory: int = 0, dim: int = 0, slow: Momentum | None = None
+        self,
+        knowledge: Knowledge,
+        similarity: Similarity,
+        *,
+        memory: int = 0,
+        dim: int = 0,
+        slow: Momentum | None = None,
+        conditional: bool = False,
     ) -> None:
         """Starts with an empty memory."""
         super().__init__(memory)
-        self.knowledge, self.similarity, self.slow = knowledge, similarity, slow
+        self.knowledge, self.similarity, self.slow, self.conditional = knowledge, similarity, slow, conditional
         self.register_buffer("past", torch.zeros(memory, dim))
         self._fresh: Tensor | None = None
         self._progress = 0.0
@@ -77,9 +86,15 @@ class Taught(Remembered):
         if self.slow is not None:
             self._fresh = self.slow(batch)[0]
         remembered = self.numbers
-        p = self.knowledge.p(own, torch.cat([own, remembered]), self.similarity)
         itself = torch.eye(len(own), dtype=torch.bool, device=z.device)
         left_out = torch.cat([itself, own[:, None] == remembered[None, :]], dim=1)
+        columns = torch.cat([own, remembered])
+        if self.conditional and self.knowledge.graph is None:
+            log_p = self.knowledge.log_p(own, columns, self.similarity)
+            highest = log_p.masked_fill(left_out, -torch.inf).amax(dim=1, keepdim=True)
+            p = (log_p - highest.clamp_min(torch.finfo(log_p.dtype).min)).clamp(max=0).exp()
+        else:
+            p = self.knowledge.p(own, columns, self.similarity)
         return Relation(z, torch.cat([z, self.past[: len(remembered)]]), p, left_out=left_out)
 
     def after_step(self, batch: Batch, out: Encoded) -> None:

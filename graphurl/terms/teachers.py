@@ -11,6 +11,7 @@ from graphurl.encoders.heads import build_head
 from graphurl.errors import InputError
 from graphurl.functional.calibration import log2k_sigma_csr, nearest_distance_csr
 from graphurl.graphs import knn
+from graphurl.losses.kl import KL
 from graphurl.losses.matching import Matching
 from graphurl.losses.nce import NCE
 from graphurl.recipes.distill import DistillRecipe
@@ -34,7 +35,10 @@ def teacher(context: Context) -> Term:
     if recipe.memory_ema > 0:
         narrow = recipe.precision == "bfloat16"
         slow = Momentum(context.encoder, context.head, recipe.memory_ema, narrow=narrow)
-    taught = Taught(knowledge, teachers_similarity(knowledge, recipe), memory=recipe.memory, dim=context.dim, slow=slow)
+    taught = Taught(
+        knowledge, teachers_similarity(knowledge, recipe), memory=recipe.memory, dim=context.dim, slow=slow,
+        conditional=isinstance(loss, KL) and loss.over == "rows",
+    )  # fmt: skip
     return Term("teacher", taught, context.similarity, loss, recipe.teacher_weight, context.head)
 
 

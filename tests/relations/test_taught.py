@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from graphurl.encoders.base import Encoded, Inputs, Plain
 from graphurl.errors import InputError
 from graphurl.graphs import from_edges
-from graphurl.losses import BCE, NCE, RKD, InfoNCE
+from graphurl.losses import BCE, KL, NCE, RKD, InfoNCE
 from graphurl.relations import Batch, evaluate
 from graphurl.relations.knowledge import Knowledge
 from graphurl.relations.momentum import Momentum
@@ -75,6 +75,20 @@ def test_the_memory_is_a_ring_and_holds_the_last() -> None:
     source.after_step(tall, out)
     assert sorted(source.numbers.tolist()) == [4, 5, 6, 7, 8], "of a batch larger than the memory its end"
     assert set(source.state_dict()) == {"seen", "written", "past"}, "the teacher is in no checkpoint"
+
+
+def test_rows_that_are_normalised_do_not_underflow() -> None:
+    vectors = rows(6, 7)
+    sharp = Similarity(sigma=0.02, metric="cosine")
+    here, out = batch(0, 2, 4)
+    z = out.z.clone().requires_grad_()
+    relation = Taught(Knowledge(vectors), sharp, dim=3, conditional=True).relate(here, Encoded(z), 0.0)
+    exact = sharp.of(vectors[here.nodes].double()).exp().fill_diagonal_(0)
+    share = relation.p.fill_diagonal_(0)
+    torch.testing.assert_close(share / share.sum(1, True), (exact / exact.sum(1, True)).float(), rtol=1e-3, atol=1e-6)
+    assert float(exact.sum(1).min()) < 1e-45, "p itself is 0 in float32"
+    evaluate(relation, KERNEL, KL(over="rows"))[0].backward()
+    assert z.grad is not None and bool(z.grad.isfinite().all()) and float(z.grad.abs().max()) > 0
 
 
 def test_a_slow_copy_fills_the_memory_and_follows() -> None:
