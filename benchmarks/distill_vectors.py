@@ -33,7 +33,8 @@ Placed = Callable[[np.ndarray], np.ndarray]
 def teacher(root: str | None, seed: int) -> dict[str, np.ndarray]:
     """Features of rows that the teacher was not trained on."""
     samples = data.load("mnist", root)
-    assert samples.x is not None and samples.y is not None
+    assert samples.x is not None
+    assert samples.y is not None
     x, train, test = samples.x, samples.splits["train"], samples.splits["test"]
     x = x / max(1.0, float(x.max()))
     rows, labels = x[train], samples.y[train]
@@ -122,7 +123,7 @@ def main() -> None:
     for seed in range(options.seeds):
         rows += [("random projection", 16, seed, lambda seed=seed: projected(fit, 16, seed))]
         for dim, loss in [(16, loss) for loss in options.losses] + [(8, "kl"), (32, "kl")]:
-            rows += [(loss, dim, seed, lambda d=dim, s=seed, l=loss: student(fit, d, s, l, options.epochs))]
+            rows += [(loss, dim, seed, lambda d=dim, s=seed, by=loss: student(fit, d, s, by, options.epochs))]
     with Path(options.out).open("a", encoding="utf-8") as out:
         for name, dim, seed, make in rows:
             began = time.process_time()

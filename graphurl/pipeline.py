@@ -25,8 +25,8 @@ from graphurl.memory import require_memory
 from graphurl.model import Model
 from graphurl.recipes import Choices, DistillRecipe, PictureRecipe, Recipe, recipe_of
 from graphurl.recipes.images import DEFAULT_METHOD, epochs_for
-from graphurl.recipes.students import of_pictures
 from graphurl.recipes.maps import fitted_to, fitting
+from graphurl.recipes.students import of_pictures
 from graphurl.source import fingerprint, load
 from graphurl.teachers import knowledge_of
 from graphurl.terms.context import Builder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import inspect
@@ -68,7 +69,9 @@ def knowledge_of(
     if callable(teacher) and not isinstance(teacher, Tensor):
         return _asked(teacher, _signature(teacher), samples, device, cache)
     if isinstance(teacher, Tensor) and teacher.requires_grad:
-        raise InputError("the teacher's features need a gradient: hand over features.detach(), a teacher is not trained")
+        raise InputError(
+            "the teacher's features need a gradient: hand over features.detach(), a teacher is not trained"
+        )
     return _of_rows(teacher, None, samples, "array")
 
 
@@ -143,8 +146,8 @@ def _fitting(knowledge: Knowledge, ids: Sequence[str] | None, samples: Samples) 
         return knowledge.among(torch.tensor([place[name] for name in own]))
     if len(knowledge) != len(samples):
         raise InputError(
-            f"the teacher has {len(knowledge)} rows and there are {len(samples)} samples: give a row for each sample, in "
-            "the same order, or ids on both sides"
+            f"the teacher has {len(knowledge)} rows and there are {len(samples)} samples: give a row for each sample, "
+            "in the same order, or ids on both sides"
         )
     return knowledge
 
@@ -163,7 +166,9 @@ def _asked(
             shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
             raise InputError(f"the teacher answers {len(rows)} samples with {shape}: it has to return a row a sample")
         if found.requires_grad:
-            raise InputError("the teacher's answers need a gradient: it switches gradients on, a teacher is not trained")
+            raise InputError(
+                "the teacher's answers need a gradient: it switches gradients on, a teacher is not trained"
+            )
         return found
 
     return _kept(answer, signature or _signature(teacher), samples, cache)
@@ -220,10 +225,8 @@ def _signature(teacher: Any) -> str:
         for name, value in teacher.state_dict().items():
             digest.update(name.encode())
             digest.update(np.ascontiguousarray(value.detach().cpu().float().numpy()).data)
-    try:
+    with contextlib.suppress(TypeError, OSError):  # made on the spot, without a file
         digest.update(Path(inspect.getfile(kind)).read_bytes())
-    except (TypeError, OSError):
-        pass
     return digest.hexdigest()
 
 

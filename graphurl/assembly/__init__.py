@@ -64,7 +64,9 @@ def assemble(
         The parts.
     """
     if (teacher is not None) != isinstance(recipe, DistillRecipe):
-        lacking = "a teacher and a recipe that reads none" if teacher is not None else "a recipe for students and no teacher"
+        lacking = (
+            "a teacher and a recipe that reads none" if teacher is not None else "a recipe for students and no teacher"
+        )
         raise InputError(f"{lacking} are given: use graphurl.Distiller or graphurl distill --teacher")
     if isinstance(recipe, DistillRecipe) and not recipe.pictures:
         assert teacher is not None

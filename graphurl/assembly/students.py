@@ -91,8 +91,8 @@ def build_student(recipe: DistillRecipe, num_features: int, generator: torch.Gen
     kind = registry.resolve("encoders", recipe.encoder)
     if kind.needs != "rows":
         raise InputError(
-            f"the encoder {recipe.encoder!r} reads no rows of numbers: use mlp, or hand over pictures to a student that "
-            "reads them"
+            f"the encoder {recipe.encoder!r} reads no rows of numbers: use mlp, or hand over pictures to a student "
+            "that reads them"
         )
     with drawn_from(generator):
         encoder: Encoder = kind(num_features, recipe.dim, hidden=recipe.hidden, depth=recipe.depth)

@@ -59,9 +59,13 @@ def add_arguments(parser: Parser) -> None:
     source.add_argument("--data-root", metavar="DIR", help="folder with data sets; default $GRAPHURL_DATA")
     choices = parser.add_argument_group("settings")
     choices.add_argument(
-        "--student", metavar="S", help="mlp, mobilenet_v2, shufflenet_v1, resnet18, convnet …; torchvision:NAME, timm:NAME"
+        "--student",
+        metavar="S",
+        help="mlp, mobilenet_v2, shufflenet_v1, resnet18, convnet …; torchvision:NAME, timm:NAME",
     )
-    choices.add_argument("--loss", metavar="L", help="bce (default), gkl, mse, kl, infonce, rkd, pkt, sp, sskd, seed, crd")
+    choices.add_argument(
+        "--loss", metavar="L", help="bce (default), gkl, mse, kl, infonce, rkd, pkt, sp, sskd, seed, crd"
+    )
     choices.add_argument("--add", metavar="TERM", nargs="+", help="beside the teacher: simclr, moco, byol …, cld, de …")
     for name, about in _SETTINGS.items():
         choices.add_argument(f"--{name}", metavar=name.rpartition("-")[2].upper()[:1], help=about)

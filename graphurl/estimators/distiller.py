@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from graphurl import registry
 from graphurl.data import as_samples
 from graphurl.data.samples import Samples
 from graphurl.errors import InputError
@@ -136,7 +135,9 @@ class Distiller(GraphEmbedder):
         name = self.method or BY_LOSS.get(self.loss or "bce", "distill")
         found = name if isinstance(name, DistillRecipe) else default_recipe(samples, name)
         if not isinstance(found, DistillRecipe):
-            raise InputError(f"method is {name!r}, no method of distillation: give one of {', '.join(BY_LOSS.values())}")
+            raise InputError(
+                f"method is {name!r}, no method of distillation: give one of {', '.join(BY_LOSS.values())}"
+            )
         return found
 
     def _inductive(self) -> bool:

@@ -124,7 +124,7 @@ class SP(Matching):
 
 
 def _distances(log: Tensor) -> Tensor:
-    """d of every pair, with a gradient of 0 where two points coincide, as a sample does with itself."""
+    """D of every pair, with a gradient of 0 where two points coincide, as a sample does with itself."""
     d2 = -2 * log
     apart = (d2 > 0) & ~torch.eye(len(log), dtype=torch.bool, device=log.device)
     return torch.where(apart, d2, torch.ones_like(d2)).sqrt() * apart
@@ -146,7 +146,7 @@ def _angles_apart(student: Tensor, teacher: Tensor, corners: slice) -> Tensor:
 
 
 def _cosines(d: Tensor, corners: slice) -> Tensor:
-    """cos ∠ijk for corners j: entry (j, i, k); 0 where the corner is one of the two points."""
+    """Cos ∠ijk for corners j: entry (j, i, k); 0 where the corner is one of the two points."""
     side = d[corners]
     d2 = d.square()
     dot = (side.square()[:, :, None] + side.square()[:, None, :] - d2[None]) / 2

@@ -21,7 +21,8 @@ AT_LEAST: dict[str, float] = {
     "momentum": 0, "clip": 0, "dropout": 0, "edge_share": 0, "warmup": 0, "mu_x": 0, "mu_z": 0, "seed": 0,
     "num_views": 1, "side": 4, "ema": 0, "queue_size": 1, "bank_momentum": 0, "bank_negatives": 0,
     "redundancy": 0, "cld_weight": 0, "cld_groups": 1, "intra_weight": 0, "inter_weight": 0, "de_weight": 0,
-    "rounds": 1, "memory": 0, "memory_ema": 0, "near": 0, "anchor_dim": 0, "teacher_weight": 0, "limit": 0, "early": 0, "perplexity": 0, "fanout": -1,
+    "rounds": 1, "memory": 0, "memory_ema": 0, "near": 0, "anchor_dim": 0, "teacher_weight": 0,
+    "limit": 0, "early": 0, "perplexity": 0, "fanout": -1,
 }  # fmt: skip
 #: Values that are shares, and the largest seed that every generator takes.
 AT_MOST: dict[str, float] = {"edge_share": 1, "ema": 1, "early": 1, "seed": 2**63 - 1}

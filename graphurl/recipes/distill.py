@@ -19,7 +19,8 @@ class DistillRecipe(PictureRecipe):
         relation: The first term: teacher (the teacher's similarities of all pairs, or whole matrices, as the loss
             asks) or anchors (the teacher's vectors as columns: SEED, CRD).
         add: Further terms, joined by +: those of pictures, and whole methods for pictures such as simclr or moco.
-        features: Preparation of rows, as for maps; auto is l2 where the student reads what the teacher says, else scale.
+        features: Preparation of rows, as for maps; auto is l2 where the student reads what the teacher says, else
+            scale.
         nu_x: ν of the teacher's similarity.
         sigma: σ_X on the teacher's cosine distances, from 0 to 2; auto calibrates it to log2 k neighbours.
         mu_x: μ_X, or auto: the mean distance to the nearest neighbour.

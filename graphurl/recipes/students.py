@@ -52,8 +52,8 @@ PICTURES = {
 }  # fmt: skip
 #: Recipe of each loss that `distill` offers.
 BY_LOSS = {
-    "bce": "distill", "gkl": "distill-gkl", "kl": "distill-kl", "rkd": "distill-rkd", "pkt": "distill-pkt", "sp": "distill-sp",
-    "sskd": "distill-sskd", "seed": "distill-seed", "crd": "distill-crd",
+    "bce": "distill", "gkl": "distill-gkl", "kl": "distill-kl", "rkd": "distill-rkd", "pkt": "distill-pkt",
+    "sp": "distill-sp", "sskd": "distill-sskd", "seed": "distill-seed", "crd": "distill-crd",
 }  # fmt: skip
 
 

@@ -92,5 +92,7 @@ class Knowledge:
 
     def _needed(self) -> Tensor:
         if self.vectors is None:
-            raise InputError("the teacher is a similarity graph and this compares its vectors: give features or a model")
+            raise InputError(
+                "the teacher is a similarity graph and this compares its vectors: give features or a model"
+            )
         return self.vectors

@@ -107,7 +107,7 @@ class Taught(Remembered):
 
 
 class Measured(Source):
-    """The batch against itself, both sides measured in the same way; what is prescribed is the teacher's log-similarity.
+    """The batch against itself, both sides measured in the same way; p is the teacher's log-similarity.
 
     For losses of two whole matrices (`losses.matching`).
 

@@ -31,7 +31,9 @@ def features(tmp_path: Path) -> Path:
     return tmp_path / "t.npy"
 
 
-def test_rows_and_a_teachers_features_become_a_complete_run(call: Call, rows: Path, features: Path, tmp_path: Path) -> None:
+def test_rows_and_a_teachers_features_become_a_complete_run(
+    call: Call, rows: Path, features: Path, tmp_path: Path
+) -> None:
     status, out, err = call("distill", "--features", rows, "--teacher", features, *QUICK, "--memory", "8", "--out", "a")
     assert (status, err) == (0, "")
     assert "teacher" in out and "bce loss" in out

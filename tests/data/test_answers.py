@@ -26,7 +26,10 @@ def test_blocks_come_back_as_one_mapped_array(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("about", "message"),
-    [({"teacher": "x", "data": "d"}, "made with another teacher:"), ({"teacher": "t", "data": "x"}, "made with other data:")],
+    [
+        ({"teacher": "x", "data": "d"}, "made with another teacher:"),
+        ({"teacher": "t", "data": "x"}, "made with other data:"),
+    ],
 )
 def test_answers_of_others_are_refused(tmp_path: Path, about: dict[str, str], message: str) -> None:
     write_answers(tmp_path / "a.npy", [np.ones((2, 2), dtype=np.float32)], ABOUT)

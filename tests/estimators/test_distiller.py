@@ -40,7 +40,9 @@ def test_every_loss_trains_a_student_that_places_new_rows(loss: str, tmp_path: P
     assert made.history_[-1]["loss"] == pytest.approx(made.history_[-1]["loss"]) and len(made.history_) == 2
     np.testing.assert_allclose(made.transform(X), made.embedding_, rtol=1e-4, atol=1e-5)
     made.save(tmp_path / "run")
-    np.testing.assert_allclose(graphurl.Embedding.load(tmp_path / "run").transform(X), made.embedding_, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        graphurl.Embedding.load(tmp_path / "run").transform(X), made.embedding_, rtol=1e-4, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("loss", ["bce", "kl", "pkt"])

@@ -76,7 +76,9 @@ def naive_sp(t: Tensor, s: Tensor) -> float:
 @pytest.mark.parametrize("loss", ALL, ids=repr)
 def test_each_equals_its_paper_in_loops(loss: Matching) -> None:
     t, s = both()
-    expected = naive_rkd(loss, t, s) if isinstance(loss, RKD) else naive_pkt(t, s) if isinstance(loss, PKT) else naive_sp(t, s)
+    expected = (
+        naive_rkd(loss, t, s) if isinstance(loss, RKD) else naive_pkt(t, s) if isinstance(loss, PKT) else naive_sp(t, s)
+    )
     assert float(of(loss, t, s)) == pytest.approx(expected, rel=1e-9)
 
 
