@@ -20,7 +20,7 @@ _EPILOG = """\
 teachers:
   RUN              a run folder: its own rows where it was made of these samples, else its model is asked
   FILE             features: .npy .npz .csv .tsv .parquet .pt, a row a sample; matched by ids where both have them
-  FILE             a saved similarity graph (.safetensors)
+  FILE             a saved similarity graph (.graph, .safetensors)
   MODULE:CALLABLE  a function or module of PyTorch: rows n x F, or pictures n x C x H x W in [0, 1], to vectors n x D
   the answers of a model are kept on disk, by a checksum of teacher and data; --cache names the file
 

@@ -74,9 +74,10 @@ def abilities(encoder: Any) -> tuple[bool, str]:
 
 def recipe_line(recipe: Any) -> str:
     """A recipe in one line."""
-    task = {"dr": "map of rows", "ge": "vectors of nodes", "ssl": "pictures"}[recipe.task]
+    tasks = {"dr": "map of rows", "ge": "vectors of nodes", "ssl": "pictures", "kd": "student of a teacher"}
+    task = tasks[recipe.task]
     dynamic = ", dynamic" if recipe.dynamic else ""
-    related = recipe.relation if recipe.task == "ssl" else f"{recipe.graph} graph"
+    related = recipe.relation if hasattr(recipe, "relation") else f"{recipe.graph} graph"
     return (
         f"{task}: {related}, {recipe.encoder} encoder, {recipe.loss} loss{dynamic}, "
         f"{recipe.dim}-D, {recipe.epochs} epochs"

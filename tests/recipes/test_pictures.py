@@ -56,7 +56,7 @@ def test_the_task_decides_the_kind_of_recipe() -> None:
     assert type(recipe_of({})) is Recipe
     assert type(recipe_of({"task": "ge"})) is Recipe
     assert recipe_of({"task": "ssl", "queue_size": "99"}) == PictureRecipe(queue_size=99)
-    with pytest.raises(InputError, match="unknown task 'sls': did you mean 'ssl'.*choose one of dr, ge, ssl"):
+    with pytest.raises(InputError, match="unknown task 'sls': did you mean 'ssl'.*choose one of dr, ge, kd, ssl"):
         recipe_of({"task": "sls"})
     for kind, task in ((PictureRecipe, "dr"), (Recipe, "ssl")):
         with pytest.raises(InputError, match=f"unknown task '{task}'"):
