@@ -12,18 +12,17 @@ from graphurl.data.samples import Samples
 from graphurl.encoders.sgc import DENSE_NUMBERS
 from graphurl.errors import InputError
 from graphurl.functional.distance import ANGULAR
-from graphurl.functional.field import DIMENSIONS
 from graphurl.functional.mapped import BLOCK_NUMBERS, is_mapped, scratch_folder
 from graphurl.functional.neighbors import EXACT_UP_TO
 from graphurl.graphs.graph import Graph
 from graphurl.recipes import Choices, PictureRecipe, Recipe
 from graphurl.recipes.maps import fitting
 from graphurl.recipes.pictures import LARGEST_SIDE
+from graphurl.relations.routes import DENSE_PAIRS
+from graphurl.terms.comparison import on_grid
 
 #: Libraries, code and allocator, measured on an empty run.
 BASE = 0.45e9
-#: Pairs that are compared at once; a test holds it equal to the routes' own.
-BLOCK = 2**24
 #: Grids of a map: a few of them and their transforms.
 GRID = 0.05e9
 #: Up to this many samples a batch size of 0 means all pairs at once, and a graph is encoded whole.
@@ -73,10 +72,11 @@ def estimate_memory(
     batch = recipe.batch_size or num_rows
     pairs = float(min(batch, num_rows)) ** 2
     if not recipe.dynamic:  # a dynamic p is a matrix of all pairs, a static one is made dense block by block
-        pairs = min(pairs, BLOCK)
-    step = pairs * 4 * 14 + 4 * 4 * min(batch, num_rows) * recipe.hidden * recipe.depth
-    if recipe.free and not recipe.batch_size and recipe.over == "all" and recipe.dim in DIMENSIONS:
-        step = GRID + 16 * n * recipe.dim  # no pair is listed, and the layers of a network are not there
+        pairs = min(pairs, DENSE_PAIRS)
+    layers = 0 if recipe.free else 4 * 4 * min(batch, num_rows) * recipe.hidden * recipe.depth
+    step = pairs * 4 * 14 + layers
+    if batch >= num_rows and on_grid(recipe):
+        step = GRID + 16 * n * recipe.dim  # no pair is listed
     if recipe.encoder in ("gcn", "sage", "gat"):  # the rows that a batch's messages come from, and their copies
         step += 4 * 3 * f * min(n, batch * reached(recipe.fanout, recipe.depth) if num_rows > FULL_BATCH else n)
     table = 16 * n * recipe.dim if recipe.free else 0.0
@@ -151,7 +151,7 @@ def estimate_memory_of_views(num_pictures: int, recipe: PictureRecipe, *, side: 
     # A small network keeps about 60 numbers a pixel for the backward pass.
     activations = rows * side * side * 4 * 60
     bank = 4 * recipe.dim * num_pictures * 2 if recipe.relation == "bank" else 0
-    return int(BASE + activations + bank + min(rows * rows, BLOCK) * 4 * 14)
+    return int(BASE + activations + bank + min(rows * rows, DENSE_PAIRS) * 4 * 14)
 
 
 def require_memory(samples: Samples, recipe: Choices, graph: Graph | None = None, *, processes: int = 1) -> int:
