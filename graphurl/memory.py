@@ -56,8 +56,8 @@ def estimate_memory(
     """
     recipe = recipe or registry.resolve("recipes", fitting({}))
     n, f, k = float(num_rows), float(num_features), recipe.n_neighbors
-    width = min(f, float(PRINCIPAL.get(recipe.features, num_features)))
-    rows = 4 * n * (f if recipe.features == "none" else f + width)
+    width = min(f, float(PRINCIPAL.get(recipe.reads, num_features)))
+    rows = 4 * n * (f if recipe.reads == "none" else f + width)
     if mapped:
         rows = 4.0 * 4 * min(BLOCK_NUMBERS, n * f)
     knn = _searches(recipe, num_edges is not None)
@@ -99,7 +99,7 @@ def estimate_scratch(num_rows: int, num_features: int, recipe: Recipe) -> int:
     """
     searched = recipe.metric in ANGULAR and _searches(recipe, "citation" in recipe.graph)
     # The filter writes blocks of columns, and then rows of them.
-    tables = (recipe.features != "none") + 2 * _filters(recipe) + (searched and _approximate(num_rows, recipe))
+    tables = (recipe.reads != "none") + 2 * _filters(recipe) + (searched and _approximate(num_rows, recipe))
     return 4 * num_rows * num_features * tables
 
 

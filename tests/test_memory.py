@@ -72,6 +72,14 @@ def test_pairs_of_free_coordinates_are_listed_where_no_grid_holds_their_loss() -
         assert estimate_memory(20_000, 8, table.but(**changes)) > grid + 0.9 * listed, changes
 
 
+def test_rows_that_are_read_as_they_are_given_are_held_once() -> None:
+    """Under a cosine free coordinates have no use for principal coordinates."""
+    angles = registry.resolve("recipes", "map").but(metric="cosine")
+    for count in (estimate_memory, estimate_scratch):
+        assert count(10**5, 500, angles) == count(10**5, 500, angles.but(features="none"))
+        assert count(10**5, 500, angles) < count(10**5, 500, angles.but(features="l2"))
+
+
 def test_a_run_that_cannot_fit_is_refused_with_the_number(monkeypatch: pytest.MonkeyPatch) -> None:
     samples = Samples(name="few", x=torch.rand(50, 4))
     need = require_memory(samples, MAP)

@@ -83,10 +83,10 @@ def assemble_graph(
 
 
 def prepared(samples: Samples, recipe: Recipe) -> tuple[Preparation | None, Tensor | None]:
-    """The preparation of the feature rows, and the rows prepared."""
+    """The preparation of the rows that the encoder reads, and the rows prepared."""
     if samples.x is None:
         return None, None
-    preparation = Preparation.fit(recipe.features, samples.x)
+    preparation = Preparation.fit(recipe.reads, samples.x)
     return preparation, preparation.apply(samples.x)
 
 

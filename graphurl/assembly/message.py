@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from graphurl.assembly.hops import CANDIDATES, USUAL, choose
-from graphurl.data.preparation import PRINCIPAL
 from graphurl.data.samples import Samples
 from graphurl.errors import InputError, unknown
 from graphurl.graphs import knn
@@ -50,14 +49,8 @@ def named_graphs(names: str, samples: Samples, x: Tensor | None, recipe: Recipe)
 
 
 def compared_rows(samples: Samples, x: Tensor, recipe: Recipe) -> Tensor:
-    """The rows that the metric compares: the prepared ones, unless the preparation moves the origin.
-
-    Angles, signs, zeros and equal values mean something only in rows as they are given; Euclidean distances are the
-    same from any origin.
-    """
-    if recipe.metric == "euclidean" or recipe.features not in ("scale", *PRINCIPAL) or samples.x is None:
-        return x
-    return samples.x
+    """The rows that the metric compares: the prepared ones x, unless the recipe says otherwise."""
+    return x if recipe.compares == recipe.reads or samples.x is None else samples.x
 
 
 def settled(

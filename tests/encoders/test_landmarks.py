@@ -70,6 +70,20 @@ def test_rows_of_another_width_are_refused() -> None:
         fitted(rows())(Inputs(rows(2, 3)))
 
 
+@pytest.mark.parametrize("metric", ["euclidean", "cosine", "manhattan"])
+@pytest.mark.parametrize("features", ["none", "l2", "standard", "scale", "pca-50"])
+def test_the_graph_and_the_landmarks_compare_the_same_rows(features: str, metric: str) -> None:
+    x = rows() + 2
+    settings = {"features": features, "metric": metric, "n_neighbors": 3, "epochs": 1, "symmetrise": "none"}
+    found = graphurl.embed(x, **settings)
+    assert isinstance(found.model.encoder, Landmarks) and found.graph is not None
+    near = neighbors.knn(found.model.encoder.known, 3, metric=metric).indices
+    assert torch.equal(near.sort(1).values.flatten(), found.graph.col)
+    assert np.array_equal(found.transform(x), found.z)
+    moved = features in ("scale", "pca-50") and metric != "euclidean"
+    assert torch.equal(found.model.encoder.known, x) == (moved or features == "none")
+
+
 def test_what_is_transformed_is_what_was_fitted(tmp_path: object) -> None:
     """Through preparation, chunks and a saved run; equal rows included, and an approximate search."""
     generator = np.random.default_rng(0)
