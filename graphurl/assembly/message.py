@@ -11,6 +11,7 @@ from torch import Tensor
 
 from graphurl.assembly.hops import CANDIDATES, USUAL, choose
 from graphurl.data.samples import Samples
+from graphurl.encoders.landmarks import GIVEN
 from graphurl.errors import InputError, unknown
 from graphurl.graphs import knn
 from graphurl.graphs.algebra import within_one
@@ -36,6 +37,11 @@ def named_graphs(names: str, samples: Samples, x: Tensor | None, recipe: Recipe)
                 raise InputError(
                     f"n_neighbors is {recipe.n_neighbors} and a sample has {len(x) - 1} others: "
                     f"give 1 to {len(x) - 1}, or more samples"
+                )
+            if recipe.metric == GIVEN:
+                raise InputError(
+                    "metric is 'given', a function that finds the neighbours of a similarity graph and no others: "
+                    "give a metric with a name, or an encoder that passes no messages, such as 'landmarks' or 'mlp'"
                 )
             rows = compared_rows(samples, x, recipe)
             graphs.append(knn(rows, recipe.n_neighbors, metric=recipe.metric, seed=recipe.seed))

@@ -10,6 +10,7 @@ from torch import Tensor
 from graphurl.encoders.base import Encoded, Inputs
 from graphurl.encoders.table import Table
 from graphurl.errors import InputError
+from graphurl.functional.distance import ANGULAR, Metric
 from graphurl.functional.interpolate import most_likely_place
 from graphurl.functional.neighbors import Search
 from graphurl.functional.sparse import csr_matrix, equal_rows
@@ -17,6 +18,8 @@ from graphurl.functional.sparse import csr_matrix, equal_rows
 #: Fitted rows that place a new one.
 NEIGHBOURS = 10
 _SPARSE = ("starts", "columns", "values")
+#: Name of a metric that is a function of the user's own, where the function itself is not at hand.
+GIVEN = "given"
 
 
 class Landmarks(Table):
@@ -24,14 +27,15 @@ class Landmarks(Table):
 
     A new row is one more node of the graph, with edges to its neighbours, and the loss pulls it alone: its neighbours
     were pushed away from all far rows already. A fitted row is its own nearest one and gets its own place; equal rows
-    share one. The fitted rows are kept with the model.
+    share one, and so do multiples of a row where the metric does not see length. The fitted rows are kept with the
+    model.
 
     Args:
         num_rows: Number of samples.
         out_dim: Dimension of the embedding.
         in_dim: Number of features; 0 until `remember` is called.
         entries: Numbers of sparse features that are not 0; None means dense rows.
-        metric: Distance between feature rows.
+        metric: Distance between feature rows: a name, a function, or given, which is a function that was not saved.
         generator: Source of the start.
     """
 
@@ -48,7 +52,7 @@ class Landmarks(Table):
         *,
         in_dim: int = 0,
         entries: int | None = None,
-        metric: str = "euclidean",
+        metric: Metric = "euclidean",
         generator: torch.Generator | None = None,
     ) -> None:
         """Starts as a table that knows no features yet."""
@@ -62,10 +66,10 @@ class Landmarks(Table):
         for name, size in zip(_SPARSE, (num_rows + 1, entries, entries), strict=True):
             self.register_buffer(name, torch.zeros(size, dtype=torch.float32 if name == "values" else torch.int64))
 
-    def remember(self, x: Tensor, metric: str) -> None:
+    def remember(self, x: Tensor, metric: Metric) -> None:
         """Keeps the prepared rows that belong to the coordinates, in their order."""
         self.metric, self.in_dim, self._search = metric, x.shape[1], None
-        self.groups = equal_rows(x)
+        self.groups = equal_rows(x, scaled=metric in ANGULAR)
         if x.layout == torch.strided:
             self.register_buffer("features", x.detach().float())
             return
@@ -99,7 +103,12 @@ class Landmarks(Table):
     def _pulled(self, x: Tensor) -> Tensor:
         if x.shape[1] != self.in_dim:
             raise InputError(f"rows have {x.shape[1]} features and the fitted ones {self.in_dim}: prepare them alike")
-        if self._search is None:
+        if self.metric == GIVEN:
+            raise InputError(
+                "the rows were compared by a function of your own, which a saved model does not hold: set the "
+                "encoder's metric to it (embedding.model.encoder.metric), or fit with a metric that has a name"
+            )
+        if self._search is None or self._search.metric != self.metric:
             self._search = Search(self.known, metric=self.metric)
         near = self._search(x, min(NEIGHBOURS, len(self.rows)))
         return most_likely_place(near.distances.to(self.rows), self._places()[near.indices.to(self.rows.device)])
@@ -107,9 +116,11 @@ class Landmarks(Table):
     def config(self) -> Mapping[str, object]:
         """Number of rows, dimension, and what is remembered."""
         entries = None if "features" in self._buffers else len(self.values)
-        return {**super().config(), "in_dim": self.in_dim, "entries": entries, "metric": self.metric}
+        metric = self.metric if isinstance(self.metric, str) else GIVEN
+        return {**super().config(), "in_dim": self.in_dim, "entries": entries, "metric": metric}
 
     def _load_from_state_dict(self, *given: object, **more: object) -> None:
         """Equal rows are found again."""
         super()._load_from_state_dict(*given, **more)
-        self._search, self.groups = None, equal_rows(self.known) if self.in_dim else None
+        self._search = None
+        self.groups = equal_rows(self.known, scaled=self.metric in ANGULAR) if self.in_dim else None

@@ -13,9 +13,13 @@ from sklearn.utils.validation import validate_data
 from torch import Tensor
 
 from graphurl import registry
+from graphurl.assembly import prepared
+from graphurl.assembly.message import compared_rows
 from graphurl.assembly.start import SPREAD
 from graphurl.data import as_samples
 from graphurl.data.samples import Samples, feature_matrix
+from graphurl.embedding import Embedding
+from graphurl.encoders.landmarks import GIVEN, Landmarks
 from graphurl.errors import InputError
 from graphurl.estimators.base import GraphEmbedder, same_kind
 from graphurl.estimators.continued import go_on
@@ -37,8 +41,8 @@ class Embedder(TransformerMixin, GraphEmbedder):  # type: ignore[misc]  # scikit
         n_neighbors: Neighbours in the kNN graph.
         metric: euclidean, cosine, correlation, manhattan, hamming, jaccard; precomputed, where X is a square matrix of
             distances, dense or sparse (no new row can be placed then); or a function of two blocks of rows (tensors)
-            that returns the distances between them. A function is called in `fit` and not saved: a saved run records
-            that its graph was given, and landmarks place new rows by Euclidean distance.
+            that returns the distances between them. A function is not saved: a saved run records that graph and metric
+            were given, and landmarks then ask for the function before they place new rows.
         loss: bce, mse, kl, gkl, infonce; None is the one of the recipe (kl). With another the map is made by a network.
         encoder: landmarks (free coordinates; new rows among their nearest fitted ones), mlp or a module of your own (a
             network places rows), table (places no new ones); None is the one of the recipe (landmarks), and table for
@@ -167,6 +171,12 @@ class Embedder(TransformerMixin, GraphEmbedder):  # type: ignore[misc]  # scikit
             )
         )  # fmt: skip
 
+    def _keep(self, result: Embedding) -> Self:
+        """Landmarks get the metric that the recipe cannot hold."""
+        if callable(self.metric) and isinstance(result.model.encoder, Landmarks):
+            result.model.encoder.metric = self.metric
+        return super()._keep(result)
+
     def _given(self, x: Any, graph: Any, *, reset: bool = True) -> tuple[Samples, Graph | None, Recipe]:
         """Samples, the graph where it is not the recipe's to build, and the recipe with all settings."""
         rows, own, ids = unpacked(x)
@@ -179,8 +189,9 @@ class Embedder(TransformerMixin, GraphEmbedder):  # type: ignore[misc]  # scikit
         recipe = self._chosen(samples)
         assert isinstance(recipe, Recipe)
         if callable(self.metric) and given is None:
-            assert samples.x is not None
-            given = knn(samples.x, self.n_neighbors, self.metric)
+            _, rows = prepared(samples, recipe)
+            assert rows is not None
+            given = knn(compared_rows(samples, rows, recipe), self.n_neighbors, self.metric)
         if samples.x is None and recipe.encoder != "table":
             raise InputError(f"metric is 'precomputed' and {recipe.encoder!r} reads rows: use encoder='table'")
         return samples, given, recipe
@@ -188,7 +199,9 @@ class Embedder(TransformerMixin, GraphEmbedder):  # type: ignore[misc]  # scikit
     def _resolved(self) -> dict[str, Any]:
         """Settings of the recipe; a function, distances and given coordinates are none."""
         chosen = super()._resolved()
-        if callable(self.metric) or self.metric == PRECOMPUTED:
+        if callable(self.metric):
+            chosen["metric"] = GIVEN
+        elif self.metric == PRECOMPUTED:
             del chosen["metric"]
         if self.init is not None and not isinstance(self.init, str):
             chosen["init"] = "random"

@@ -104,17 +104,32 @@ def indicator(col: Tensor, width: int) -> Tensor:
     return csr_matrix(crow, many.reshape(-1), value, (rows, width))
 
 
-def equal_rows(x: Tensor) -> Tensor | None:
+def equal_rows(x: Tensor, *, scaled: bool = False) -> Tensor | None:
     """A number for each row, the same for equal ones; None where no two are equal.
 
     Rows are told apart by a projection on a random direction in float64: of different rows two agree by a chance of
     about 1e-16, and then count as equal.
+
+    Args:
+        x: Rows, dense or sparse CSR.
+        scaled: Rows count as equal, too, where one is a multiple of the other and no rounding has bent it.
     """
     direction = torch.rand(x.shape[1], generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(x.device)
+
+    def key_of(rows: Tensor) -> Tensor:
+        if scaled:  # quotients of exact multiples are the same to the last bit, which unit rows are not
+            peak = rows.abs().amax(1, keepdim=True)
+            rows = rows / peak.masked_fill(peak == 0, 1)
+        return (rows * direction).sum(1)
+
     if x.layout == torch.strided:
-        key = torch.cat([(x[rows].double() * direction).sum(1) for rows in row_blocks(x)])
+        key = torch.cat([key_of(x[rows].double()) for rows in row_blocks(x)])
     else:
-        value = x.values().double() * direction[x.col_indices()]
-        key = torch.segment_reduce(value, "sum", offsets=x.crow_indices(), axis=0, initial=0)
+        starts, value = x.crow_indices(), x.values().double()
+        if scaled:
+            peak = torch.segment_reduce(value.abs(), "max", offsets=starts, axis=0, initial=0)
+            value = value / torch.repeat_interleave(peak.masked_fill(peak == 0, 1), starts.diff())
+        value = value * direction[x.col_indices()]
+        key = torch.segment_reduce(value, "sum", offsets=starts, axis=0, initial=0)
     different, group = torch.unique(key, return_inverse=True)
     return None if len(different) == len(key) else group

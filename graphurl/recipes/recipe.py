@@ -24,9 +24,9 @@ class Recipe(Choices):
             standard (columns of mean 0 and deviation 1), scale (one factor for the whole table), pca-50 or pca-100
             (leading principal coordinates).
         n_neighbors: Neighbours in the kNN graph.
-        metric: Distance between feature rows: euclidean, cosine, correlation, manhattan, hamming or jaccard. All but
-            the first compare rows as they are given where features is scale or pca-*, which move the origin; free
-            coordinates then read no others.
+        metric: Distance between feature rows: euclidean, cosine, correlation, manhattan, hamming or jaccard; given
+            stands for a function that was handed over, which no file holds. All but the first compare rows as they
+            are given where features is scale or pca-*, which move the origin; free coordinates then read no others.
         alpha: Weight of the second graph.
         max_hops: Length of shortest paths that fill p_X beyond the edges; 1 keeps the edges only.
         nu_x: ν of the prescribed similarity.

@@ -28,13 +28,16 @@ def fitted(x: Tensor, metric: str = "euclidean") -> Landmarks:
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("metric", ["euclidean", "cosine"])
 def test_a_fitted_row_is_where_it_was_and_a_new_one_among_its_neighbours(sparse: bool, metric: str) -> None:
-    x = rows().relu() + torch.eye(7)[0]  # parallel rows are equal to a cosine, and share no place
+    x = rows().relu()
+    x[7], x[9] = 4 * x[8], 0.5 * x[8]  # to a cosine these are one row
     encoder = fitted(x.to_sparse_csr() if sparse else x, metric)
     with torch.no_grad():
         assert torch.equal(encoder(Inputs(x)).z, encoder(Inputs(torch.arange(60))).z)
         new = rows(5, seed=3).relu()
         near = neighbors.knn(new, NEIGHBOURS, y=x, metric=metric, method="exact")
-        expected = most_likely_place(near.distances, encoder.rows[near.indices])
+        places = encoder(Inputs(torch.arange(60))).z
+        assert torch.equal(places[7], places[8]) == torch.equal(places[9], places[8]) == (metric == "cosine")
+        expected = most_likely_place(near.distances, places[near.indices])
         torch.testing.assert_close(encoder(Inputs(new)).z, expected)
 
 
