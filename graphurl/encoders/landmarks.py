@@ -33,17 +33,14 @@ class Landmarks(Table):
     Args:
         num_rows: Number of samples.
         out_dim: Dimension of the embedding.
-        in_dim: Number of features; 0 until `remember` is called.
-        entries: Numbers of sparse features that are not 0; None means dense rows.
+        in_dim: Number of features that are to be restored; 0 for none yet.
         metric: Distance between feature rows: a name, a function, or given, which is a function that was not saved.
         generator: Source of the start.
     """
 
     inductive = True
-    features: Tensor
-    starts: Tensor
-    columns: Tensor
-    values: Tensor
+    groups: Tensor | None
+    counts: Tensor | None
 
     def __init__(
         self,
@@ -51,39 +48,26 @@ class Landmarks(Table):
         out_dim: int,
         *,
         in_dim: int = 0,
-        entries: int | None = None,
         metric: Metric = "euclidean",
         generator: torch.Generator | None = None,
     ) -> None:
         """Starts as a table that knows no features yet."""
         super().__init__(num_rows, out_dim, generator=generator)
         self.metric, self.in_dim = metric, in_dim
+        self.known: Tensor | None = None
         self._search: Search | None = None
-        self.groups: Tensor | None = None
-        if entries is None:
-            self.register_buffer("features", torch.zeros(num_rows, in_dim))
-            return
-        for name, size in zip(_SPARSE, (num_rows + 1, entries, entries), strict=True):
-            self.register_buffer(name, torch.zeros(size, dtype=torch.float32 if name == "values" else torch.int64))
+        for name in ("groups", "counts"):
+            self.register_buffer(name, None, persistent=False)
 
     def remember(self, x: Tensor, metric: Metric) -> None:
-        """Keeps the prepared rows that belong to the coordinates, in their order."""
-        self.metric, self.in_dim, self._search = metric, x.shape[1], None
-        self.groups = equal_rows(x, scaled=metric in ANGULAR)
-        if x.layout == torch.strided:
-            self.register_buffer("features", x.detach().float())
-            return
-        del self.features
-        parts = (x.crow_indices(), x.col_indices(), x.values())
-        for name, part in zip(_SPARSE, parts, strict=True):
-            self.register_buffer(name, part)
+        """Keeps the prepared rows that belong to the coordinates, in their order, and finds equal ones.
 
-    @property
-    def known(self) -> Tensor:
-        """The fitted rows, dense or sparse CSR."""
-        if "features" in self._buffers:
-            return self.features
-        return csr_matrix(self.starts, self.columns, self.values, (len(self.rows), self.in_dim))
+        They are no part of the state that a checkpoint holds: the data give them again. `saved` has them.
+        """
+        self.known, self.in_dim = (x.detach().float() if x.layout == torch.strided else x), x.shape[1]
+        self.metric, self._search = metric, None
+        self.groups = equal_rows(x, scaled=metric in ANGULAR)
+        self.counts = None if self.groups is None else torch.bincount(self.groups)[:, None]
 
     def forward(self, inputs: Inputs) -> Encoded:
         """Looks row numbers up, and places rows of features."""
@@ -94,14 +78,13 @@ class Landmarks(Table):
 
     def _places(self) -> Tensor:
         """The coordinates; equal rows are in one place, the mean of theirs."""
-        if self.groups is None:
+        if self.groups is None or self.counts is None:
             return self.rows
-        count = torch.bincount(self.groups)
-        total = self.rows.new_zeros(len(count), self.rows.shape[1]).index_add(0, self.groups, self.rows)
-        return (total / count[:, None])[self.groups]
+        total = self.rows.new_zeros(len(self.counts), self.rows.shape[1]).index_add(0, self.groups, self.rows)
+        return (total / self.counts)[self.groups]
 
     def _pulled(self, x: Tensor) -> Tensor:
-        if x.shape[1] != self.in_dim:
+        if self.known is None or x.shape[1] != self.in_dim:
             raise InputError(f"rows have {x.shape[1]} features and the fitted ones {self.in_dim}: prepare them alike")
         if self.metric == GIVEN:
             raise InputError(
@@ -110,17 +93,28 @@ class Landmarks(Table):
             )
         if self._search is None or self._search.metric != self.metric:
             self._search = Search(self.known, metric=self.metric)
-        near = self._search(x, min(NEIGHBOURS, len(self.rows)))
+        near = self._search(x.to(self.known.device), min(NEIGHBOURS, len(self.rows)))
         return most_likely_place(near.distances.to(self.rows), self._places()[near.indices.to(self.rows.device)])
 
     def config(self) -> Mapping[str, object]:
         """Number of rows, dimension, and what is remembered."""
-        entries = None if "features" in self._buffers else len(self.values)
         metric = self.metric if isinstance(self.metric, str) else GIVEN
-        return {**super().config(), "in_dim": self.in_dim, "entries": entries, "metric": metric}
+        return {**super().config(), "in_dim": self.in_dim, "metric": metric}
 
-    def _load_from_state_dict(self, *given: object, **more: object) -> None:
-        """Equal rows are found again."""
-        super()._load_from_state_dict(*given, **more)
-        self._search = None
-        self.groups = equal_rows(self.known, scaled=self.metric in ANGULAR) if self.in_dim else None
+    def saved(self) -> dict[str, Tensor]:
+        """Coordinates and fitted rows, these dense or as the parts of a sparse matrix."""
+        if self.known is None:
+            return super().saved()
+        if self.known.layout == torch.strided:
+            return {**super().saved(), "features": self.known}
+        parts = (self.known.crow_indices(), self.known.col_indices(), self.known.values())
+        return {**super().saved(), **dict(zip(_SPARSE, parts, strict=True))}
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Takes over coordinates and fitted rows."""
+        super().restore({"rows": tensors["rows"]})
+        if self.in_dim and "features" in tensors:
+            self.remember(tensors["features"], self.metric)
+        elif self.in_dim:
+            starts, columns, values = (tensors[name] for name in _SPARSE)
+            self.remember(csr_matrix(starts, columns, values, (len(self.rows), self.in_dim)), self.metric)
