@@ -54,7 +54,7 @@ class Landmarks(Table):
         """Starts as a table that knows no features yet."""
         super().__init__(num_rows, out_dim, generator=generator)
         self.metric, self.in_dim = metric, in_dim
-        self.known: Tensor | None = None
+        self._kept: dict[str, Tensor] = {}
         self._search: Search | None = None
         for name in ("groups", "counts"):
             self.register_buffer(name, None, persistent=False)
@@ -64,10 +64,21 @@ class Landmarks(Table):
 
         They are no part of the state that a checkpoint holds: the data give them again. `saved` has them.
         """
-        self.known, self.in_dim = (x.detach().float() if x.layout == torch.strided else x), x.shape[1]
-        self.metric, self._search = metric, None
+        if x.layout == torch.strided:
+            self._kept = {"features": x.detach().float()}
+        else:
+            self._kept = dict(zip(_SPARSE, (x.crow_indices(), x.col_indices(), x.values()), strict=True))
+        self.metric, self.in_dim, self._search = metric, x.shape[1], None
         self.groups = equal_rows(x, scaled=metric in ANGULAR)
         self.counts = None if self.groups is None else torch.bincount(self.groups)[:, None]
+
+    @property
+    def known(self) -> Tensor:
+        """The fitted rows, dense or sparse CSR."""
+        if "features" in self._kept:
+            return self._kept["features"]
+        starts, columns, values = (self._kept[name] for name in _SPARSE)
+        return csr_matrix(starts, columns, values, (len(self.rows), self.in_dim))
 
     def forward(self, inputs: Inputs) -> Encoded:
         """Looks row numbers up, and places rows of features."""
@@ -84,7 +95,7 @@ class Landmarks(Table):
         return (total / self.counts)[self.groups]
 
     def _pulled(self, x: Tensor) -> Tensor:
-        if self.known is None or x.shape[1] != self.in_dim:
+        if x.shape[1] != self.in_dim:
             raise InputError(f"rows have {x.shape[1]} features and the fitted ones {self.in_dim}: prepare them alike")
         if self.metric == GIVEN:
             raise InputError(
@@ -93,7 +104,7 @@ class Landmarks(Table):
             )
         if self._search is None or self._search.metric != self.metric:
             self._search = Search(self.known, metric=self.metric)
-        near = self._search(x.to(self.known.device), min(NEIGHBOURS, len(self.rows)))
+        near = self._search(x.cpu(), min(NEIGHBOURS, len(self.rows)))
         return most_likely_place(near.distances.to(self.rows), self._places()[near.indices.to(self.rows.device)])
 
     def config(self) -> Mapping[str, object]:
@@ -103,18 +114,15 @@ class Landmarks(Table):
 
     def saved(self) -> dict[str, Tensor]:
         """Coordinates and fitted rows, these dense or as the parts of a sparse matrix."""
-        if self.known is None:
-            return super().saved()
-        if self.known.layout == torch.strided:
-            return {**super().saved(), "features": self.known}
-        parts = (self.known.crow_indices(), self.known.col_indices(), self.known.values())
-        return {**super().saved(), **dict(zip(_SPARSE, parts, strict=True))}
+        return {**super().saved(), **self._kept}
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Takes over coordinates and fitted rows."""
-        super().restore({"rows": tensors["rows"]})
-        if self.in_dim and "features" in tensors:
-            self.remember(tensors["features"], self.metric)
-        elif self.in_dim:
-            starts, columns, values = (tensors[name] for name in _SPARSE)
-            self.remember(csr_matrix(starts, columns, values, (len(self.rows), self.in_dim)), self.metric)
+        self._kept = dict(tensors)
+        super().restore({"rows": self._kept.pop("rows")})
+        if self.in_dim:
+            self.remember(self.known, self.metric)
+
+    def __getstate__(self) -> dict[str, object]:
+        """A copy builds a search of its own."""
+        return {**self.__dict__, "_search": None}

@@ -23,7 +23,15 @@ from graphurl.encoders.landmarks import GIVEN, Landmarks
 from graphurl.errors import InputError
 from graphurl.estimators.base import GraphEmbedder, same_kind
 from graphurl.estimators.continued import go_on
-from graphurl.estimators.inputs import PRECOMPUTED, as_graph, from_distance_rows, started, supervised, unpacked
+from graphurl.estimators.inputs import (
+    PRECOMPUTED,
+    as_graph,
+    from_distance_rows,
+    joined,
+    started,
+    supervised,
+    unpacked,
+)
 from graphurl.functional.sparse import csr_matrix
 from graphurl.graphs import knn
 from graphurl.graphs.graph import Graph
@@ -57,7 +65,8 @@ class Embedder(TransformerMixin, GraphEmbedder):  # type: ignore[misc]  # scikit
             is centred and brought to the small spread of a start.
         target_weight: How much labels count, from 0 (`fit` ignores y) to 1 (they alone do); -1 in y is unknown. Labels
             pull classes together, random ones as well: such a map shows what it was told.
-        warm_start: Another `fit` goes on from the trained encoder instead of fresh weights.
+        warm_start: Another `fit` goes on from the trained encoder instead of fresh weights; landmarks may have new rows
+            behind the earlier ones.
         method: Name of a recipe.
         random_state: A whole number makes runs repeatable.
         device: auto, cpu, cuda or mps.
@@ -151,13 +160,26 @@ class Embedder(TransformerMixin, GraphEmbedder):  # type: ignore[misc]  # scikit
         return same_kind(self.fit(X, y, graph=graph).embedding_, X)
 
     def partial_fit(self, X: Any, y: Any = None, *, graph: Any = None) -> Self:
-        """Trains on with a further portion of the rows, on a graph of its own; the first call is a fit.
+        """Trains on with a further portion of the rows; the first call is a fit.
 
-        The portion becomes `embedding_`; `transform` places the rows of all. An encoder forgets what it no longer
-        sees, so portions should be drawn at random, and a further pass over all of them helps.
+        Landmarks take the portion in: its rows start where they are placed, and all rows so far move on, on one graph;
+        `embedding_` has all of them, the portion last. A network trains on a graph of the portion, which becomes
+        `embedding_`, and forgets what it no longer sees: portions should be drawn at random, and a further pass over
+        all of them helps.
         """
         if not hasattr(self, "result_"):
             return self.fit(X, y, graph=graph)
+        if isinstance(self.encoder_, Landmarks):
+            rows, own, ids = unpacked(X)
+            before = self.result_
+            handed = before.recipe.to_dict()["graph"] == "given" and not callable(self.metric)
+            if handed or graph is not None or own is not None or self.target_weight:
+                raise InputError(
+                    "partial_fit of landmarks finds the neighbours of all rows so far, and a graph or labels are given "
+                    "for some: set warm_start=True and fit all rows, the earlier ones first, or use encoder='mlp'"
+                )
+            assert before.samples is not None
+            X = joined(before.samples, _tensor(self._rows(rows, reset=False)), ids)
         samples, given, recipe = self._given(X, graph, reset=False)
         if self.target_weight:
             given = supervised(samples, y, recipe, given, self.target_weight, metric=self.metric)

@@ -87,6 +87,16 @@ def some_rows(x: Tensor, rows: Tensor) -> Tensor:
     return csr_matrix(counts, x.col_indices()[entry], x.values()[entry], (len(rows), x.shape[1]))
 
 
+def stacked_rows(x: Tensor, y: Tensor) -> Tensor:
+    """The rows of x, and those of y behind them in the layout of x: dense or sparse CSR."""
+    if x.layout == torch.strided:
+        return torch.cat([x, y.to_dense() if y.layout != torch.strided else y])
+    y = y.to_sparse_csr() if y.layout == torch.strided else y
+    crow = torch.cat([x.crow_indices(), y.crow_indices()[1:] + len(x.col_indices())])
+    col, value = (torch.cat([part(x), part(y)]) for part in (Tensor.col_indices, Tensor.values))
+    return csr_matrix(crow, col, value, (len(x) + len(y), x.shape[1]))
+
+
 def indicator(col: Tensor, width: int) -> Tensor:
     """A sparse matrix with ones at the given columns of each row.
 

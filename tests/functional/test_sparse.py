@@ -11,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from graphurl.functional.sparse import csr_matrix, entries, entry_blocks, equal_rows, find_entries, take_rows
+from graphurl.functional.sparse import (
+    csr_matrix,
+    entries,
+    entry_blocks,
+    equal_rows,
+    find_entries,
+    stacked_rows,
+    take_rows,
+)
 
 
 def matrix(n: int = 8, m: int = 5, seed: int = 0, density: float = 0.4) -> Tensor:
@@ -72,6 +80,15 @@ def test_equal_rows_have_one_number_and_others_have_others(seed: int, density: f
         assert torch.equal(found[:, None] == found, near)
     assert equal_rows(torch.arange(1.0, 6.0)[:, None]) is None
     assert torch.equal(equal_rows(torch.arange(6.0)[:, None], scaled=True), torch.tensor([0, 1, 1, 1, 1, 1]))  # type: ignore[arg-type]
+
+
+@given(seed=st.integers(0, 20), density=st.sampled_from([0.0, 0.3]), sparse=st.tuples(st.booleans(), st.booleans()))
+def test_rows_are_stacked_in_the_layout_of_the_first(seed: int, density: float, sparse: tuple[bool, bool]) -> None:
+    x, y = matrix(seed=seed, density=density), matrix(n=3, seed=seed + 1, density=density)
+    first, second = (part.to_sparse_csr() if flag else part for part, flag in zip((x, y), sparse, strict=True))
+    found = stacked_rows(first, second)
+    assert found.layout == first.layout
+    assert torch.equal(found.to_dense() if sparse[0] else found, torch.cat([x, y]))
 
 
 def test_inputs_and_global_randomness_are_untouched(rng_untouched: None) -> None:
