@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -245,7 +244,7 @@ def layout_teacher(
     if x is None or model.needs != "rows":
         raise InputError("teacher is 'layout' and the encoder reads no rows: use method='map'")
     run = layout_of(recipe)
-    parts = assemble_graph(replace(samples, x=x, graph=None), run, graph=graph)
+    parts = assemble_graph(Samples(samples.name, x), run, graph=graph)
     if recipe.init == "encoder":
         assert isinstance(parts.objective.encoder, Table)
         parts.objective.encoder.place(Model(recipe.encoder, model, None).place(Inputs(x)))

@@ -57,6 +57,14 @@ def test_the_teacher_is_the_default_map(encoder: str) -> None:
     assert teacher.unit == pytest.approx(float((wanted - wanted.mean(0)).std()), rel=1e-3)
 
 
+def test_rows_that_are_pictures_or_have_named_columns_are_prepared_first() -> None:
+    x = torch.cat([blobs()] * 12, dim=1) + torch.randn(120, 72, generator=torch.Generator().manual_seed(1))
+    names = tuple(f"c{i}" for i in range(72))
+    pictures = Samples("pictures", x, shape=(2, 6, 6), y=torch.arange(120) % 4, feature_names=names)
+    found = embed(pictures, encoder="charts")
+    np.testing.assert_array_equal(found.z, embed(x, encoder="charts").z)
+
+
 @pytest.mark.parametrize(("encoder", "epochs"), [("mlp", 60), ("charts", None)])
 def test_it_comes_near_the_layout_and_places_new_rows(encoder: str, epochs: int | None) -> None:
     x = blobs(300)
