@@ -4,6 +4,7 @@
 * ``distance``: squared distances, in blocks and along edges.
 * ``neighbors``: nearest neighbours, exact or (``approximate``) from an inverted file.
 * ``interpolate``: where a new point belongs among others whose places are known.
+* ``charts``: linear maps side by side, found in closed form.
 * ``pairs``: normalisers over all pairs of two sets of rows, in tiles.
 * ``field``: sums over all pairs of points in up to three dimensions, on a grid.
 * ``undirected``: edges that are the same both ways, each listed once.
