@@ -138,18 +138,33 @@ def neighborhood(
     """
     found = _ranks(x, z, k, metric, metric_z, subset, seed)
     in_x, in_z, rows = found["x"], found["z"], len(found["x"])
-    part = f"{rows:,}-row subset, seed {seed}" if rows < len(z) else f"all {rows:,} rows"
     return {
         "trustworthiness": _score(in_x, k),
         "continuity": _score(in_z, k),
         "overlap": _share(in_x, k),
-        "protocol": f"k={k}, {_name(metric)} in x, {_name(metric_z)} in z, {part}",
+        "outcomes": {
+            "trustworthiness": _score_rows(in_x, k).numpy(),
+            "continuity": _score_rows(in_z, k).numpy(),
+            "overlap": (in_x <= k).double().mean(1).numpy(),
+        },
+        "protocol": f"k={k}, {metric_name(metric)} in x, {metric_name(metric_z)} in z, "
+        f"{part_words(rows, len(z), seed)}",
     }
+
+
+def part_words(used: int, rows: int, seed: int) -> str:
+    """Which rows were taken, in words."""
+    return f"{used:,}-row subset, seed {seed}" if used < rows else f"all {used:,} rows"
 
 
 def _score(ranks: Tensor, k: int) -> float:
     n = len(ranks)
     return 1.0 - float((ranks - k).clamp(min=0).sum()) * (2.0 / (n * k * (2.0 * n - 3.0 * k - 1.0)))
+
+
+def _score_rows(ranks: Tensor, k: int) -> Tensor:
+    """What each row contributes to `_score`, which is their mean."""
+    return 1.0 - (ranks - k).clamp(min=0).sum(1).double() * (2.0 / (k * (2.0 * len(ranks) - 3.0 * k - 1.0)))
 
 
 def _share(ranks: Tensor, k: int) -> float:
@@ -160,7 +175,7 @@ def _ranks(
     x: Any, z: Any, k: int, metric: Metric, metric_z: Metric, subset: int | None, seed: int, sides: str = "xz"
 ) -> dict[str, Tensor]:
     """By side, (N, k) from 1: "x", ranks in x of the k neighbours in z; "z", ranks in z of those in x."""
-    first, second = _same_rows(x, z, subset, seed)
+    first, second = same_rows(x, z, subset, seed)
     n = len(first)
     if not 1 <= k < n / 2:
         raise InputError(f"k={k} neighbours of {n} rows: k has to be at least 1 and below half the rows")
@@ -180,7 +195,21 @@ def _ranks(
     return {side: torch.cat(parts) for side, parts in found.items()}
 
 
-def _same_rows(x: Any, z: Any, subset: int | None, seed: int) -> tuple[Tensor, Tensor]:
+def same_rows(x: Any, z: Any, subset: int | None, seed: int) -> tuple[Tensor, Tensor]:
+    """The rows of both spaces that are compared, in float64.
+
+    Args:
+        x: The original space.
+        z: The embedding.
+        subset: Most rows; None for all.
+        seed: Draws them.
+
+    Returns:
+        Rows of x and of z.
+
+    Raises:
+        InputError: Rows that do not match or are not finite.
+    """
     first, second = as_space(x), as_rows(z)
     if first.shape[0] != second.shape[0]:
         raise InputError(f"x has {first.shape[0]} rows and z {second.shape[0]}: both need one row per sample")
@@ -221,5 +250,6 @@ def _rank_of(block: Tensor, columns: Tensor) -> Tensor:
     return torch.from_numpy(ranks)
 
 
-def _name(metric: Metric) -> str:
+def metric_name(metric: Metric) -> str:
+    """What to call a metric that may be a function."""
     return metric if isinstance(metric, str) else getattr(metric, "__name__", "callable")

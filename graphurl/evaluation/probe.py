@@ -77,8 +77,10 @@ def linear_probe(
         model, chosen, best = _choose(rows, task.y, train, val, grid, max_iter)
     scaling = "standardised columns" if by_column else "unit rows"
     choice = "C=1" if val is None else f"C={chosen:g} chosen on {len(val):,} validation rows"
+    hits = model.predict(rows[test]) == task.y[test]
     return {
-        "accuracy": float(np.mean(model.predict(rows[test]) == task.y[test])),
+        "accuracy": float(np.mean(hits)),
+        "outcomes": {"accuracy": hits},
         "val_accuracy": best,
         "C": chosen,
         "train": len(train),
@@ -128,9 +130,10 @@ def knn_accuracy(
         raise InputError(f"k={k} neighbours of {len(train)} training rows: k is between 1 and that number")
     rows = torch.from_numpy(np.ascontiguousarray(task.z))
     found = knn(rows[test], k, y=rows[train], metric=metric, method=method, seed=seed)
-    voted = _vote(task.y[train][found.indices.numpy()])
+    hits = _vote(task.y[train][found.indices.numpy()]) == task.y[test]
     return {
-        "accuracy": float(np.mean(voted == task.y[test])),
+        "accuracy": float(np.mean(hits)),
+        "outcomes": {"accuracy": hits},
         "k": k,
         "train": len(train),
         "test": len(test),
@@ -155,6 +158,7 @@ def majority(z: Any, y: Any, splits: Mapping[str, Any] | None = None, *, seed: i
     hits = task.y[task.parts["test"]] == classes[counts.argmax()]
     return {
         "accuracy": float(np.mean(hits)),
+        "outcomes": {"accuracy": hits},
         "train": len(task.parts["train"]),
         "test": len(hits),
         "protocol": f"most frequent training class, {_origin(task, seed)}",
