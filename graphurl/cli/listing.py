@@ -52,11 +52,11 @@ def section(kind: str) -> str:
 
 def metric_rows() -> list[tuple[str, str, str]]:
     """Name, needed inputs beside the embedding, and what it is."""
-    from graphurl.evaluation.metrics import METRICS, ON_REQUEST
+    from graphurl.evaluation.metrics import targets
 
-    words = {"x": "rows", "y": "labels"}
+    words = {"x": "rows", "y": "labels", "view": "view", "graph": "graph", "links": "links"}
     rows = []
-    for name, target in {**METRICS, **ON_REQUEST}.items():
+    for name, target in targets().items():
         module, _, attribute = target.partition(":")
         function = getattr(importlib.import_module(module), attribute)
         parameters = inspect.signature(function).parameters.values()

@@ -9,6 +9,7 @@ import torch
 
 from graphurl.errors import InputError
 from graphurl.evaluation.arrays import UNKNOWN, as_labels, as_rows, check_finite, subset_rows
+from graphurl.evaluation.intervals import Outcomes
 from graphurl.evaluation.links import link_scores
 from graphurl.functional.distance import edge_squared_distances
 from graphurl.functional.neighbors import knn
@@ -105,7 +106,7 @@ def homophily_captured(
     captured = (same.double().mean(1) - chance) / (of_edges - chance)
     return {
         "homophily_captured": float(captured.mean()),
-        "outcomes": {"homophily_captured": captured.numpy()},
+        "outcomes": Outcomes({"homophily_captured": captured.numpy()}),
         "embedding": float(same.double().mean()),
         "graph": of_edges,
         "chance": chance,
@@ -165,7 +166,7 @@ def path_distortion(
     return {
         "path_distortion": float(error.mean()),
         "path_correlation": float(spearmanr(d_z.numpy(), d_graph.numpy()).statistic),
-        "outcomes": {"path_distortion": error.numpy()},
+        "outcomes": Outcomes({"path_distortion": error.numpy()}),
         "pairs": len(d_z),
         "unreachable": apart,
         "protocol": f"{len(d_z):,} pairs from {len(starts)} nodes, steps, {metric}, {apart:.1%} of pairs not joined, "

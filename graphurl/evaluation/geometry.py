@@ -10,6 +10,7 @@ from torch import Tensor
 
 from graphurl.errors import InputError
 from graphurl.evaluation.arrays import as_rows, as_space, check_finite, dense
+from graphurl.evaluation.intervals import Outcomes
 from graphurl.evaluation.neighborhood import metric_name
 from graphurl.functional.distance import Metric, edge_squared_distances
 
@@ -74,7 +75,7 @@ def geometry(
         "shepard": float(pearsonr(d_x.ravel(), d_z.ravel()).statistic),
         "shepard_rank": float(spearmanr(d_x.ravel(), d_z.ravel()).statistic),
         "triplets": float(agreed.mean()),
-        "outcomes": {"triplets": agreed},
+        "outcomes": Outcomes({"triplets": agreed}),
         "protocol": f"{len(anchor):,} random triplets of {n:,} rows and their {2 * len(anchor):,} pairs, "
         f"{metric_name(metric)} in x, {metric_name(metric_z)} in z, seed {seed}",
     }

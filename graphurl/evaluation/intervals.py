@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 DRAWS, LEVEL = 1000, 0.95
 _BUDGET = 4_000_000
+
+
+class Outcomes(dict[str, np.ndarray]):
+    """The numbers of every row by metric: short when printed, and equal where all numbers are."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        """Makes arrays of them."""
+        super().__init__({name: np.asarray(rows, dtype=float) for name, rows in values.items()})
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the same metrics have the same numbers."""
+        if not isinstance(other, dict) or self.keys() != other.keys():
+            return False
+        return all(np.array_equal(rows, other[name]) for name, rows in self.items())
+
+    def __ne__(self, other: object) -> bool:
+        """Not equal."""
+        return not self == other
+
+    def __repr__(self) -> str:
+        """Names and counts."""
+        return f"Outcomes({', '.join(f'{name}: {len(rows)} rows' for name, rows in self.items())})"
 
 
 def interval(outcomes: Any, seed: int = 0, *, draws: int = DRAWS, level: float = LEVEL) -> tuple[float, float]:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from graphurl.errors import InputError
 from graphurl.evaluation.arrays import as_rows, as_space, check_finite, dense, subset_rows
+from graphurl.evaluation.intervals import Outcomes
 from graphurl.functional.distance import Metric, chunked_squared_distances, rows_in_budget
 
 
@@ -142,11 +143,11 @@ def neighborhood(
         "trustworthiness": _score(in_x, k),
         "continuity": _score(in_z, k),
         "overlap": _share(in_x, k),
-        "outcomes": {
+        "outcomes": Outcomes({
             "trustworthiness": _score_rows(in_x, k).numpy(),
             "continuity": _score_rows(in_z, k).numpy(),
             "overlap": (in_x <= k).double().mean(1).numpy(),
-        },
+        }),
         "protocol": f"k={k}, {metric_name(metric)} in x, {metric_name(metric_z)} in z, "
         f"{part_words(rows, len(z), seed)}",
     }

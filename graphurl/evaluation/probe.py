@@ -12,6 +12,7 @@ import torch
 
 from graphurl.errors import InputError
 from graphurl.evaluation.arrays import UNKNOWN, as_labels, as_rows, as_splits, check_finite
+from graphurl.evaluation.intervals import Outcomes
 
 GRID = (0.1, 1.0, 10.0, 100.0, 1000.0)
 TEST_SHARE = 1 / 7
@@ -80,7 +81,7 @@ def linear_probe(
     hits = model.predict(rows[test]) == task.y[test]
     return {
         "accuracy": float(np.mean(hits)),
-        "outcomes": {"accuracy": hits},
+        "outcomes": Outcomes({"accuracy": hits}),
         "val_accuracy": best,
         "C": chosen,
         "train": len(train),
@@ -133,7 +134,7 @@ def knn_accuracy(
     hits = _vote(task.y[train][found.indices.numpy()]) == task.y[test]
     return {
         "accuracy": float(np.mean(hits)),
-        "outcomes": {"accuracy": hits},
+        "outcomes": Outcomes({"accuracy": hits}),
         "k": k,
         "train": len(train),
         "test": len(test),
@@ -158,7 +159,7 @@ def majority(z: Any, y: Any, splits: Mapping[str, Any] | None = None, *, seed: i
     hits = task.y[task.parts["test"]] == classes[counts.argmax()]
     return {
         "accuracy": float(np.mean(hits)),
-        "outcomes": {"accuracy": hits},
+        "outcomes": Outcomes({"accuracy": hits}),
         "train": len(task.parts["train"]),
         "test": len(hits),
         "protocol": f"most frequent training class, {_origin(task, seed)}",

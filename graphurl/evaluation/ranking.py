@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from graphurl.errors import InputError
+from graphurl.evaluation.intervals import Outcomes
 from graphurl.evaluation.neighborhood import metric_name, part_words, same_rows
 from graphurl.functional.distance import Metric, chunked_squared_distances, rows_in_budget
 
@@ -78,7 +79,7 @@ def ranking(
         "lcmc": float(curve[best]),
         "lcmc_k": int(k[best]),
         "curve": {str(point): float(curve[point - 1]) for point in points},
-        "outcomes": {"rank_correlation": rho.numpy()},
+        "outcomes": Outcomes({"rank_correlation": rho.numpy()}),
         "protocol": f"{names}, {part_words(len(first), len(z), seed)}",
     }
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from graphurl.errors import InputError, unknown
 from graphurl.evaluation.arrays import subset_rows
+from graphurl.evaluation.intervals import Outcomes
 from graphurl.evaluation.parts import parts_of
 from graphurl.functional.distance import chunked_squared_distances, rows_in_budget
 from graphurl.functional.neighbors import knn
@@ -77,7 +78,7 @@ def weighted_knn(
     ks = _cut(VOTERS, len(train), "training rows")
     return {
         **scores,
-        "outcomes": outcomes,
+        "outcomes": Outcomes(outcomes),
         "train": len(train),
         "test": len(test),
         "protocol": f"{ks}, {metric}, votes e^({power}), {method} search, {parts.origin(seed)}",
@@ -128,7 +129,7 @@ def recall(
     ks = _cut(RANKS, others, "other test rows")
     return {
         **{f"recall_{k}": float(hits[:, :k].any(1).double().mean()) for k in RANKS},
-        "outcomes": {f"recall_{k}": hits[:, :k].any(1).double().numpy() for k in RANKS},
+        "outcomes": Outcomes({f"recall_{k}": hits[:, :k].any(1).double().numpy() for k in RANKS}),
         "test": len(test),
         "protocol": f"{ks}, {metric}, leave one out within test, {method} search, {parts.origin(seed)}",
     }
@@ -185,7 +186,7 @@ def average_precision(
     values = torch.cat(found)
     return {
         "map": float(values.mean()),
-        "outcomes": {"map": values.numpy()},
+        "outcomes": Outcomes({"map": values.numpy()}),
         "queries": len(asking),
         "test": len(rows),
         "protocol": f"{len(asking):,} queries among {len(rows):,} test rows, {metric}, {parts.origin(seed)}",

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from graphurl.errors import InputError
+from graphurl.evaluation.intervals import Outcomes
 from graphurl.evaluation.parts import Parts, parts_of
 
 #: Candidates of the penalty, as shares of the number of training rows.
@@ -44,7 +45,7 @@ def ridge_probe(
     hits, penalty = _fitted(parts, parts.train, grid)
     return {
         "accuracy": float(hits.mean()),
-        "outcomes": {"accuracy": hits.numpy()},
+        "outcomes": Outcomes({"accuracy": hits.numpy()}),
         "penalty": penalty,
         "train": len(parts.train),
         "test": len(parts.test),
@@ -95,7 +96,7 @@ def few_labels(
     counts = " and ".join(f"{count:,}" for count in rows.values())
     return {
         **values,
-        "outcomes": outcomes,
+        "outcomes": Outcomes(outcomes),
         "stds": stds,
         "rows": rows,
         "protocol": f"least squares on {counts} labelled rows, mean of {draws} draws, "

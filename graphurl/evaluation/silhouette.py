@@ -9,6 +9,7 @@ import torch
 
 from graphurl.errors import InputError
 from graphurl.evaluation.arrays import UNKNOWN, as_labels, as_rows, check_finite, subset_rows
+from graphurl.evaluation.intervals import Outcomes
 from graphurl.functional.distance import Metric, chunked_squared_distances
 
 
@@ -59,7 +60,7 @@ def silhouette(
     part = f"{len(taken):,}-row subset, seed {seed}" if len(taken) < len(known) else f"all {len(taken):,} rows"
     return {
         "silhouette": float(values.mean()),
-        "outcomes": {"silhouette": values.numpy()},
+        "outcomes": Outcomes({"silhouette": values.numpy()}),
         "classes": len(counts),
         "protocol": f"{len(counts)} classes, {metric if isinstance(metric, str) else 'callable'}, {part}",
     }

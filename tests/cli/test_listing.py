@@ -4,7 +4,7 @@ import pytest
 
 from graphurl import data, registry
 from graphurl.cli.listing import KINDS
-from graphurl.evaluation.metrics import METRICS, ON_REQUEST
+from graphurl.evaluation.metrics import METRICS, targets
 from tests.cli.conftest import Call
 
 
@@ -19,7 +19,7 @@ def test_every_part_of_the_registry_is_listed_with_a_line(call: Call, kind: str)
 
 def test_metrics_say_what_they_need(call: Call) -> None:
     lines = {line.split()[0]: line.split()[1] for line in call("list", "metrics").out.splitlines()[1:]}
-    assert set(lines) == {*METRICS, *ON_REQUEST}
+    assert set(lines) == set(targets())
     assert (lines["trustworthiness"], lines["nmi"], lines["effective_rank"]) == ("rows", "labels", "nothing")
 
 
