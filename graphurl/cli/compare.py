@@ -40,7 +40,7 @@ class Judged:
         values: Value by metric.
         protocols: Protocol by metric.
         settings: All settings but the seed; None for a file.
-        data: Checksum of the data, where it is known.
+        data: Checksums of what it was made of and judged by, where they are known.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Judged:
     values: dict[str, float]
     protocols: dict[str, str]
     settings: str | None
-    data: str | None
+    data: dict[str, str]
 
 
 def add_arguments(parser: Parser) -> None:
@@ -100,9 +100,10 @@ def read(path: Path) -> Judged:
     known = None
     if isinstance(settings, Mapping):
         known = json.dumps({key: value for key, value in settings.items() if key != "seed"}, sort_keys=True)
-    of = {**report.get("hashes", {}), **(report.get("source") or {})}
+    sums = {**report.get("hashes", {}), **(report.get("source") or {})}
+    data = {name: sums[name] for name in ("sha256", "x", "y") if name in sums}
     name = path.resolve().name if path.is_dir() else path.stem
-    return Judged(name, seed, values, protocols, known, of.get("sha256") or of.get("x") or of.get("y"))
+    return Judged(name, seed, values, protocols, known, data)
 
 
 def methods(judged: Sequence[Judged]) -> dict[str, list[Judged]]:
@@ -138,7 +139,7 @@ def numbered(group: list[Judged]) -> list[Judged]:
 def doubts(judged: Sequence[Judged], metrics: Sequence[str]) -> list[str]:
     """Why the numbers may not compare."""
     found = []
-    if len({one.data for one in judged if one.data is not None}) > 1:
+    if any(len({one.data[name] for one in judged if name in one.data}) > 1 for name in ("sha256", "x", "y")):
         found.append("the runs are of different data, by their checksums")
     for metric in metrics:
         # The seed is part of a protocol, and may differ; what was chosen on validation rows may as well.
@@ -162,8 +163,8 @@ def text(found: Mapping[str, Mapping[str, Cell]], *, bold: bool) -> str:
                 best.add((line, column))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = []
-    for number, row in enumerate(rows):
-        cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)]
+    for number, line_of in enumerate(rows):
+        cells = [f"{cell:<{width}}" for cell, width in zip(line_of, widths, strict=True)]
         strong = [f"\033[1m{cell}\033[0m" if bold and (number, i) in best else cell for i, cell in enumerate(cells)]
         lines.append("  ".join(strong).rstrip())
     return "\n".join(lines)
