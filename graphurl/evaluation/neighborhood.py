@@ -13,6 +13,9 @@ from graphurl.evaluation.arrays import as_rows, as_space, check_finite, dense, s
 from graphurl.evaluation.intervals import Outcomes
 from graphurl.functional.distance import Metric, chunked_squared_distances, rows_in_budget
 
+# Numbers that fit the cache of a core.
+_CACHED = 2**16
+
 
 def trustworthiness(
     x: Any,
@@ -237,10 +240,17 @@ def _nearest(block: Tensor, k: int) -> Tensor:
 
 def _rank_of(block: Tensor, columns: Tensor) -> Tensor:
     """Ranks, from 1, of the entries at some columns within their row; equal entries by column."""
+    # A few rows at a time: every column is a pass over them, and they stay in the cache.
+    size = max(1, _CACHED // block.shape[1])
+    parts = zip(torch.split(block, size), torch.split(columns, size), strict=True)
+    return torch.from_numpy(np.concatenate([_ranks_in(d2.numpy(), at.numpy()) for d2, at in parts]))
+
+
+def _ranks_in(entries: np.ndarray, columns: np.ndarray) -> np.ndarray:
     # NumPy counts bits an order of magnitude faster than a boolean sum of torch.
-    entries, values = block.numpy(), block.gather(1, columns).numpy()
+    values = np.take_along_axis(entries, columns, axis=1)
     ranks = np.empty(columns.shape, dtype=np.int64)
-    for i, column in enumerate(columns.numpy().T):
+    for i, column in enumerate(columns.T):
         value = values[:, i, None]
         ranks[:, i] = np.count_nonzero(entries < value, axis=1) + 1
         equal = entries == value
@@ -248,7 +258,7 @@ def _rank_of(block: Tensor, columns: Tensor) -> Tensor:
         if len(tied):
             earlier = np.arange(entries.shape[1]) < column[tied, None]
             ranks[tied, i] += np.count_nonzero(equal[tied] & earlier, axis=1)
-    return torch.from_numpy(ranks)
+    return ranks
 
 
 def metric_name(metric: Metric) -> str:

@@ -71,6 +71,9 @@ def test_a_single_run_and_other_data_and_protocols(call: Call) -> None:
     assert "note: the runs are of different data" in done.out
     assert "note: nlad was measured by different protocols" in done.out
     assert "note: nmi" not in done.out
+    del other["metrics"]["nlad"]
+    Path("b.json").write_text(json.dumps(other))
+    assert call("compare", "a.json", "b.json").out.splitlines()[0].split() == ["method", "seeds", "nmi"]
     assert call("compare", "a.json").out.splitlines()[1].split()[:3] == ["a", "1", "0.5000"]
 
 

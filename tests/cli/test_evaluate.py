@@ -50,13 +50,15 @@ def test_edges_and_a_second_view(call: Call) -> None:
     z = table()
     np.save("z.npy", z)
     np.save("view.npy", z + 0.01)
-    Path("edges.csv").write_text("source,target\n" + "".join(f"{i},{(i + 2) % 40}\n" for i in range(40)))
+    Path("edges.csv").write_text("source,target\n" + "".join(f"{i},{i + 2}\n" for i in range(38)))
     Path("y.txt").write_text("\n".join("ab"[number % 2] for number in range(40)))
     given = ("--labels", "y.txt", "--graph", "edges.csv", "--view", "view.npy", "--json")
     found = json.loads(call("evaluate", "z.npy", *given).out)["metrics"]
     assert {"edge_auc", "homophily_captured", "path_distortion", "view_score", "alignment"} <= set(found)
     assert found["homophily_captured"]["graph"] == 1
-    assert found["edge_auc"]["edges"] == 40, "an edge counts once, whichever way it goes"
+    assert found["path_distortion"]["unreachable"] == 0.5, "both ways lead to the half of the rows on the same chain"
+    assert found["path_correlation"]["pairs"] == found["path_distortion"]["pairs"]
+    assert found["edge_auc"]["edges"] == 38, "an edge counts once, whichever way it goes"
     assert found["view_retrieval"]["value"] == 1
 
 

@@ -38,7 +38,9 @@ def test_sorted_and_tested_as_scipy_tests_with_holm() -> None:
 
 
 def test_of_some_metrics_less_is_better() -> None:
-    assert next(iter(compare(runs("nlad"), ["nlad"]))) == "bad"
+    found = compare(runs("nlad"), ["nlad"])
+    assert next(iter(found)) == "bad"
+    assert found["bad"]["nlad"].best
 
 
 def test_only_common_seeds_are_paired() -> None:
