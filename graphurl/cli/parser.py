@@ -24,6 +24,7 @@ VERBS = {
     "embed": Verb("embed", "train an embedding, judge it, write a run folder"),
     "transform": Verb("transform", "embed new rows with a saved model"),
     "evaluate": Verb("evaluate", "every metric that the inputs allow"),
+    "compare": Verb("compare", "runs side by side, tested over their seeds"),
     "plot": Verb("plot", "a picture of an embedding"),
     "graph": Verb("graph", "build, describe, combine and compare similarity graphs"),
     "datasets": Verb("datasets", "list, describe, fetch and verify data sets"),
