@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from graphurl.aligned import align
     from graphurl.data.annotated import from_anndata
     from graphurl.embedding import Embedding
+    from graphurl.estimators.distiller import Distiller
     from graphurl.estimators.embedder import Embedder
     from graphurl.estimators.nodes import NodeEmbedder
     from graphurl.graphs.graph import Graph
@@ -26,6 +27,7 @@ _NAMES = {
     "Embedder": "graphurl.estimators.embedder:Embedder",
     "NodeEmbedder": "graphurl.estimators.nodes:NodeEmbedder",
     "ImageEmbedder": "graphurl.estimators.images:ImageEmbedder",
+    "Distiller": "graphurl.estimators.distiller:Distiller",
     "Graph": "graphurl.graphs.graph:Graph",
     "align": "graphurl.aligned:align",
     "from_anndata": "graphurl.data.annotated:from_anndata",
@@ -39,6 +41,7 @@ _FOLDERS = (
 )  # fmt: skip
 
 __all__ = [
+    "Distiller",
     "Embedder",
     "Embedding",
     "Graph",

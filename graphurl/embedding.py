@@ -17,7 +17,7 @@ from graphurl import __version__
 from graphurl.errors import InputError
 from graphurl.graphs.graph import Graph
 from graphurl.model import Model
-from graphurl.recipes import Choices, PictureRecipe, Recipe, recipe_of
+from graphurl.recipes import Choices, Recipe, recipe_of
 
 if TYPE_CHECKING:
     from graphurl.data.samples import Samples
@@ -65,9 +65,8 @@ class Embedding:
         from graphurl.assembly import message_edges
         from graphurl.data import as_samples
 
-        if isinstance(self.recipe, PictureRecipe):
+        if self.recipe.pictures:
             return self._transform_pictures(x)
-        assert isinstance(self.recipe, Recipe)
         samples = _aligned(as_samples(x, trainable=False), self.model.about.get("feature_names") or ())
         if graph is not None:
             samples = _with_graph(samples, graph)
@@ -77,6 +76,7 @@ class Embedding:
         if model.encoder.needs != "graph" or samples.graph is None:
             return model.transform(rows).numpy()
         prepared = rows if model.preparation is None else model.preparation.apply(rows)
+        assert isinstance(self.recipe, Recipe)
         recipe = self.recipe.but(message=model.about.get("message", self.recipe.message))
         return model.transform(rows, *message_edges(samples, prepared, recipe)).numpy()
 
@@ -156,7 +156,7 @@ def config_text(recipe: Choices, source: Mapping[str, Any]) -> str:
 
     values = {"source": dict(source), "settings": recipe.to_dict()}
     text = yaml.safe_dump(values, sort_keys=False)
-    return f"# graphurl {__version__}: graphurl embed --config THIS_FILE repeats the run\n{text}"
+    return f"# graphurl {__version__}: graphurl {recipe.verb} --config THIS_FILE repeats the run\n{text}"
 
 
 def read_config(path: Path) -> tuple[Choices, dict[str, Any]]:

@@ -23,10 +23,12 @@ from graphurl.graphs.summary import warn_if_unusual
 from graphurl.machine import building_threads, choose_device, fastest_precision, peak_memory, training_threads
 from graphurl.memory import require_memory
 from graphurl.model import Model
-from graphurl.recipes import Choices, PictureRecipe, Recipe, recipe_of
+from graphurl.recipes import Choices, DistillRecipe, PictureRecipe, Recipe, recipe_of
 from graphurl.recipes.images import DEFAULT_METHOD, epochs_for
 from graphurl.recipes.maps import fitted_to, fitting
+from graphurl.recipes.students import of_pictures
 from graphurl.source import fingerprint, load
+from graphurl.teachers import knowledge_of
 from graphurl.terms.context import Builder
 from graphurl.training.callbacks import Callback, CollapseMonitor, EarlyStop, MetricsFile, Progress, Snapshots
 from graphurl.training.distributed import placed, processes_here
@@ -49,6 +51,7 @@ def embed(
     fail_on_collapse: bool = False,
     run_folder: Path | None = None,
     resume: bool = False,
+    teacher: Any = None,
     **settings: Any,
 ) -> Embedding:
     """Embeds data.
@@ -68,6 +71,7 @@ def embed(
         fail_on_collapse: Raise when the embedding loses its spread (else a warning).
         run_folder: Where settings, metrics and checkpoints are written during the run.
         resume: Go on from the checkpoint in the run folder.
+        teacher: What `teachers.knowledge_of` takes, for a recipe for students (method="distill").
         **settings: Any field of `Recipe`: loss="bce", dim=2, seed=0 …
 
     Returns:
@@ -75,7 +79,7 @@ def embed(
     """
     ready = prepare(
         source, method=method, recipe=recipe, graph=graph, encoder=encoder, add=add, device=device,
-        data_root=data_root, **settings,
+        data_root=data_root, teacher=teacher, **settings,
     )  # fmt: skip
     return fit(
         ready, callbacks=callbacks, progress=progress, fail_on_collapse=fail_on_collapse,
@@ -116,6 +120,8 @@ def prepare(
     add: str | Sequence[str | Builder] = (),
     device: str = "auto",
     data_root: str | Path | None = None,
+    teacher: Any = None,
+    teacher_cache: str | Path | None = None,
     **settings: Any,
 ) -> Prepared:
     """Loads, checks and assembles everything that a run needs; the arguments are those of `embed`."""
@@ -130,20 +136,25 @@ def prepare(
     if (names or builders) and method is None and recipe is None:
         method = DEFAULT_METHOD
     asked = recipe if recipe is not None or method is None else registry.resolve("recipes", method)
-    side = asked.but(**settings).side if isinstance(asked, PictureRecipe) else None
-    loaded = load(source, data_root, pictures=isinstance(asked, PictureRecipe), side=side)
+    asked = None if asked is None else asked.but(**settings)
+    pictures = asked is not None and asked.pictures
+    loaded = load(source, data_root, pictures=pictures, side=getattr(asked, "side", None) if pictures else None)
     samples = loaded.samples
     asked_for = settings if encoder is None else {**settings, "encoder": encoder}
     chosen = (recipe if recipe is not None else default_recipe(samples, method, asked_for)).but(**settings)
     given = loaded.graph if graph is None else graph
     require_memory(samples, chosen, given, processes=processes_here())
     began = time.perf_counter()
+    origin, known = loaded.record, None
+    if teacher is not None:
+        known = knowledge_of(teacher, samples, device=place, cache=teacher_cache)
+        origin = {**origin, **known.record}
     # What the machine decides is not written into the recipe: a run may be repeated elsewhere.
     run = chosen.but(precision=fastest_precision(place)) if chosen.precision == "auto" else chosen
     with at_most_threads(building_threads(samples, run)):
-        parts = assemble(samples, run, graph=given, encoder=encoder, add=builders, device=place)
+        parts = assemble(samples, run, graph=given, encoder=encoder, add=builders, device=place, teacher=known)
     timing = {"load": loaded.seconds, "graph": time.perf_counter() - began}
-    return Prepared(samples, chosen, parts, Settings.of(run), place, loaded.record, timing)
+    return Prepared(samples, chosen, parts, Settings.of(run), place, origin, timing)
 
 
 def additions(add: str | Sequence[str | Builder]) -> tuple[str, list[Builder]]:
@@ -226,10 +237,12 @@ def check_same(folder: Path, recipe: Choices, record: Mapping[str, Any]) -> None
     # A file may have moved; what it holds has to be the same.
     if source.get("sha256") != record.get("sha256"):
         differing.append(f"the data (was {source.get('name')}, now {record.get('name')})")
+    if source.get("teacher_sha256") != record.get("teacher_sha256", source.get("teacher_sha256")):
+        differing.append("the teacher")
     if differing:
         raise InputError(
             f"{folder} was begun with another configuration: {', '.join(differing)} differ: "
-            f"go on by 'embed --config {folder / 'config.yaml'} --resume --out {folder}', or begin another"
+            f"go on by '{recipe.verb} --config {folder / 'config.yaml'} --resume --out {folder}', or begin another"
         )
 
 
@@ -272,6 +285,8 @@ def default_recipe(samples: Samples, method: str | None, asked: Mapping[str, Any
     elif method is None:
         method = "nodes" if samples.x is not None else "nodes-only"
     chosen: Choices = registry.resolve("recipes", method)
+    if isinstance(chosen, DistillRecipe):
+        return of_pictures(chosen) if samples.images is not None else chosen
     if isinstance(chosen, PictureRecipe):
         return chosen.but(epochs=epochs_for(chosen, len(samples)))
     assert isinstance(chosen, Recipe)

@@ -118,6 +118,8 @@ def execute(
     overwrite: bool = False,
     progress: bool = False,
     fail_on_collapse: bool = False,
+    teacher: Any = None,
+    teacher_cache: str | Path | None = None,
 ) -> dict[str, Any]:
     """Trains, judges and writes a run; of several processes that share it, the first judges and writes.
 
@@ -130,6 +132,8 @@ def execute(
         overwrite: Replace the run that lies there.
         progress: Show a progress bar on a terminal.
         fail_on_collapse: Raise when the embedding loses its spread.
+        teacher: What `teachers.knowledge_of` takes, for a recipe for students.
+        teacher_cache: File for a model's answers.
 
     Returns:
         The content of report.json. Its status is interrupted after a Ctrl-C: the model so far is saved, and
@@ -144,7 +148,7 @@ def execute(
         complete = finished_report(folder)
         if complete is not None:
             return complete
-    ready = prepare(loaded, recipe=recipe, device=device)
+    ready = prepare(loaded, recipe=recipe, device=device, teacher=teacher, teacher_cache=teacher_cache)
     if first:
         check_space(folder, ready)
         if overwrite:

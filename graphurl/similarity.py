@@ -106,6 +106,17 @@ class Similarity:
         return (d2.clamp_min(tiny).sqrt() - _per_row(self.mu, d2)).clamp_min(0) ** 2
 
 
+@dataclass(frozen=True)
+class Inner(Similarity):
+    """The inner product of two rows in place of log q: a score for losses that compare such matrices, no similarity."""
+
+    def of(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """⟨x_i, y_j⟩ of all rows."""
+        wide = torch.promote_types(x.dtype, torch.float32)
+        with torch.autocast(x.device.type, enabled=False):
+            return x.to(wide) @ (x if y is None else y).to(wide).T
+
+
 def _per_row(value: float | Tensor, like: Tensor) -> float | Tensor:
     """Shapes a per-row parameter so that it broadcasts over the remaining dimensions."""
     if not isinstance(value, Tensor) or value.ndim == 0:

@@ -29,6 +29,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"memory"}),
     frozenset({"assembly", "evaluation", "plots"}),
     frozenset({"embedding"}),
+    frozenset({"teachers"}),
     frozenset({"pipeline"}),
     frozenset({"runs"}),
     frozenset({"aligned", "bench", "downstream", "tuning"}),

@@ -27,7 +27,7 @@ def test_every_line_names_a_module_and_an_attribute_of_this_package(kind: str, n
 
 
 def test_names_keep_the_order_of_the_table() -> None:
-    relations = ("alignment", "enhancement", "correlation")
+    relations = ("alignment", "enhancement", "correlation", "nce", "rkd", "pkt", "sp")
     assert registry.names("losses") == ("mse", "kl", "bce", "gkl", "infonce", *relations)
     assert registry.names("heads") == ("none", "linear", "mlp", "mlp3", "norm-linear", "norm-mlp")
 

@@ -20,9 +20,12 @@ from graphurl.functional.randomness import drawn_from
 from graphurl.functional.ranks import current
 from graphurl.recipes.pictures import LARGEST_SIDE, PictureRecipe
 from graphurl.relations.draws import ViewBatches, Viewing
+from graphurl.relations.knowledge import Knowledge
 from graphurl.relations.objective import Objective
+from graphurl.relations.relation import Draw
 from graphurl.terms.additions import TOGETHER
 from graphurl.terms.context import Builder, Context
+from graphurl.terms.teachers import method
 
 #: Splits whose pictures are trained on, where there are splits.
 TRAINED_ON = ("train", "unlabeled", "unlabelled")
@@ -35,6 +38,7 @@ def assemble_pictures(
     encoder: nn.Module | None = None,
     add: Sequence[Builder] = (),
     device: torch.device | str = "cpu",
+    teacher: Knowledge | None = None,
 ) -> Parts:
     """Builds draw, encoder and terms from a recipe.
 
@@ -44,38 +48,48 @@ def assemble_pictures(
         encoder: A module to use instead of the recipe's.
         add: Terms of the user's own, built after those of the recipe.
         device: Where views are made.
+        teacher: What a teacher knows of the samples.
 
     Returns:
         The parts.
     """
     assert samples.images is not None
-    if current().size > 1:
-        raise InputError(
-            f"{current().size} processes share a run on views of pictures: so far only runs on a graph are divided, "
-            "start one process, without torchrun"
-        )
     generator = torch.Generator().manual_seed(recipe.seed)
     images, rows = samples.images, training_rows(samples)
     pixels = Pixels.fit(images, recipe.side_for(images.shape), rows)
-    names = term_names(recipe)
     label, classes = class_numbers(samples.y)
     draw = ViewBatches(
-        images, viewing(recipe, pixels, mixing="inter" in names), recipe.batch_size, rows=rows,
+        images, viewing(recipe, pixels, mixing="inter" in term_names(recipe)), recipe.batch_size, rows=rows,
         label=label, device=device,
     )  # fmt: skip
     model = as_encoder(encoder) if encoder is not None else build_encoder(recipe, pixels, generator)
     width = feature_width(model, pixels.apply(images.take(rows[:2])))
     head = build_head(recipe.head, width, recipe.dim, hidden=recipe.hidden, generator=generator)
-    context = Context(recipe, model, width, head, len(rows), classes, generator)
-    for builder in [*(registry.resolve("terms", name) for name in names), *add]:
-        context.terms.append(builder(context))
-    # The method's own term alone: in an addition's similarity σ is its temperature.
-    own = Objective(model, draw, context.terms[:1])
-    own.calibrate(generator, mu=recipe.mu_z == "auto", sigma=recipe.sigma_z == "auto")
-    objective = Objective(model, draw, context.terms)
+    known = None if teacher is None else teacher.among(rows)
+    context = Context(recipe, model, width, head, len(rows), classes, generator, teacher=known)
+    objective = compare(context, draw, add)
     name = recipe.encoder if encoder is None else "custom"
     kept = head if recipe.output == "projection" and recipe.head != "none" else None
     return Parts(objective, None, pixels, Gallery(images, pixels), name, kept)
+
+
+def compare(context: Context, draw: Draw, add: Sequence[Builder] = ()) -> Objective:
+    """The objective of a recipe's terms and the user's own, calibrated on a first batch."""
+    if current().size > 1:
+        raise InputError(
+            f"{current().size} processes share a run on views of pictures: so far only runs on a graph are divided, "
+            "start one process, without torchrun"
+        )
+    recipe = context.recipe
+    for name in term_names(recipe):
+        known = name in registry.names("terms") or name not in registry.names("recipes")
+        context.terms.append(registry.resolve("terms", name)(context) if known else method(context, name))
+    for builder in add:
+        context.terms.append(builder(context))
+    # The method's own term alone: in an addition's similarity σ is its temperature.
+    own = Objective(context.encoder, draw, context.terms[:1])
+    own.calibrate(context.generator, mu=recipe.mu_z == "auto", sigma=recipe.sigma_z == "auto")
+    return Objective(context.encoder, draw, context.terms)
 
 
 def training_rows(samples: Samples) -> Tensor:

@@ -22,6 +22,7 @@ class Verb(NamedTuple):
 
 VERBS = {
     "embed": Verb("embed", "train an embedding, judge it, write a run folder"),
+    "distill": Verb("distill", "train a small student on a teacher's similarities"),
     "transform": Verb("transform", "embed new rows with a saved model"),
     "evaluate": Verb("evaluate", "every metric that the inputs allow"),
     "compare": Verb("compare", "runs side by side, tested over their seeds"),

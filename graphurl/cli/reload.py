@@ -78,15 +78,14 @@ def ids_of(folder: Path, n: int) -> tuple[str, ...] | None:
 
 def _run(folder: Path, root: str | None) -> Saved:
     from graphurl.embedding import read_array, read_config
-    from graphurl.recipes import PictureRecipe
     from graphurl.source import Source
 
     recipe, record = read_config(folder / "config.yaml")
     z = read_array(folder / "embedding.npy")
     name = str(record.get("name", folder.name))
     try:
-        pictures = isinstance(recipe, PictureRecipe)
-        side = recipe.side if isinstance(recipe, PictureRecipe) else None
+        pictures = recipe.pictures
+        side = getattr(recipe, "side", None) if pictures else None
         loaded = Source.from_record(record).load(root, pictures=pictures, side=side)
     except (InputError, OSError) as error:
         warnings.warn(f"{folder}: the data of the run are left out ({error})", stacklevel=2)

@@ -33,11 +33,10 @@ def run(options: argparse.Namespace) -> int:
     target = Path(options.out)
     check_target(target, overwrite=options.overwrite)
     from graphurl.embedding import Embedding
-    from graphurl.recipes import PictureRecipe
     from graphurl.source import Source, load
 
     model = Embedding.load(options.run_folder)
-    pictures = isinstance(model.recipe, PictureRecipe)
+    pictures = model.recipe.pictures
     if options.edges is not None:
         source = Source(features=options.input, edges=options.edges, directed=options.directed)
         samples = source.load(options.data_root).samples

@@ -24,7 +24,7 @@ RENAMED = {"n_components": "dim", "n_epochs": "epochs", "learning_rate": "lr"}
 #: Parameters that are no settings of a recipe.
 OWN = (
     "encoder", "random_state", "device", "verbose", "settings", "callbacks", "method", "add", "target_weight",
-    "warm_start",
+    "warm_start", "student",
 )  # fmt: skip
 
 
@@ -56,7 +56,10 @@ class GraphEmbedder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
         chosen = self._recipe(samples).but(**self._resolved())
         return chosen.but(encoder=self.encoder) if isinstance(self.encoder, str) else chosen
 
-    def _embed(self, samples: Samples, graph: Graph | None, recipe: Choices | None = None, encoder: Any = None) -> Self:
+    def _embed(
+        self, samples: Samples, graph: Graph | None, recipe: Choices | None = None, encoder: Any = None,
+        teacher: Any = None,
+    ) -> Self:  # fmt: skip
         """Fits and keeps what was learnt."""
         encoder = self.encoder if encoder is None else encoder
         if isinstance(encoder, torch.nn.Module):
@@ -67,7 +70,7 @@ class GraphEmbedder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
         result = embed(
             samples, recipe=recipe or self._chosen(samples), graph=graph, encoder=encoder,
             add=getattr(self, "add", ()), device=self.device, callbacks=tuple(self.callbacks),
-            progress=self.verbose > 0,
+            progress=self.verbose > 0, teacher=teacher,
         )  # fmt: skip
         return self._keep(result)
 

@@ -9,18 +9,25 @@ from graphurl.losses.cosine import CrossCorrelation, DistanceEnhancement, cross_
 from graphurl.losses.gkl import GKL, gkl
 from graphurl.losses.infonce import InfoNCE, infonce
 from graphurl.losses.kl import KL, kl
+from graphurl.losses.matching import PKT, RKD, SP, Matching
 from graphurl.losses.mse import MSE, mse
+from graphurl.losses.nce import NCE
 
 __all__ = [
     "BCE",
     "GKL",
     "KL",
     "MSE",
+    "NCE",
+    "PKT",
+    "RKD",
+    "SP",
     "Alignment",
     "CrossCorrelation",
     "DistanceEnhancement",
     "InfoNCE",
     "Loss",
+    "Matching",
     "PairLoss",
     "alignment",
     "bce",

@@ -7,15 +7,16 @@ from typing import Any
 
 from graphurl.errors import unknown
 from graphurl.recipes.choices import Choices
+from graphurl.recipes.distill import DistillRecipe
 from graphurl.recipes.pictures import PictureRecipe
 from graphurl.recipes.recipe import Recipe
 
-__all__ = ["Choices", "PictureRecipe", "Recipe", "recipe_of"]
+__all__ = ["Choices", "DistillRecipe", "PictureRecipe", "Recipe", "recipe_of"]
 
 
 def recipe_of(values: Mapping[str, Any]) -> Choices:
     """The recipe of plain values, of the kind that their task needs; without one, a recipe for graphs."""
-    kinds: tuple[type[Choices], ...] = (Recipe, PictureRecipe)
+    kinds: tuple[type[Choices], ...] = (Recipe, PictureRecipe, DistillRecipe)
     task = values.get("task", Recipe.task)
     for kind in kinds:
         if task in kind.tasks:

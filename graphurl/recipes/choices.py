@@ -21,11 +21,12 @@ AT_LEAST: dict[str, float] = {
     "momentum": 0, "clip": 0, "dropout": 0, "edge_share": 0, "warmup": 0, "mu_x": 0, "mu_z": 0, "seed": 0,
     "num_views": 1, "side": 4, "ema": 0, "queue_size": 1, "bank_momentum": 0, "bank_negatives": 0,
     "redundancy": 0, "cld_weight": 0, "cld_groups": 1, "intra_weight": 0, "inter_weight": 0, "de_weight": 0,
-    "rounds": 1, "limit": 0, "early": 0, "perplexity": 0, "fanout": -1,
+    "rounds": 1, "memory": 0, "memory_ema": 0, "near": 0, "anchor_dim": 0, "teacher_weight": 0,
+    "limit": 0, "early": 0, "perplexity": 0, "fanout": -1,
 }  # fmt: skip
 #: Values that are shares, and the largest seed that every generator takes.
 AT_MOST: dict[str, float] = {"edge_share": 1, "ema": 1, "early": 1, "seed": 2**63 - 1}
-BELOW: dict[str, float] = {"dropout": 1, "warmup": 1, "bank_momentum": 1}
+BELOW: dict[str, float] = {"dropout": 1, "warmup": 1, "bank_momentum": 1, "memory_ema": 1, "near": 1}
 #: Values that have to be larger than 0 (infinite only for the degrees of freedom).
 ABOVE_ZERO = (
     "nu_x", "nu_z", "sigma", "sigma_z", "lr", "temperature", "gamma", "push", "early_push", "cld_temperature",
@@ -39,6 +40,7 @@ CHOICES = {
     "output": ("features", "projection"),
     "teacher": ("none", "smooth", "layout"),
     "filter": ("auto", "s2gc", "sgc"),
+    "reads": ("rows", "pictures"),
 }
 
 
@@ -87,6 +89,8 @@ class Choices:
 
     #: Values that `task` may have.
     tasks: ClassVar[tuple[str, ...]] = ()
+    #: The command that runs such a recipe.
+    verb: ClassVar[str] = "embed"
 
     task: str = ""
     encoder: str = "mlp"
@@ -124,6 +128,11 @@ class Choices:
     precision: str = "float32"
     compile: bool = False
     seed: int = 0
+
+    @property
+    def pictures(self) -> bool:
+        """Whether the run reads pictures as pictures, not as rows of numbers."""
+        return False
 
     def __post_init__(self) -> None:
         """Refuses values out of range; names of parts are checked where the parts are."""

@@ -93,6 +93,11 @@ class PictureRecipe(Choices):
     de_weight: float = 0.1
     rounds: int = 1
 
+    @property
+    def pictures(self) -> bool:
+        """Always."""
+        return True
+
     def side_for(self, shape: tuple[int, ...]) -> int:
         """Height and width of a view of pictures of a shape (channels, height, width)."""
         if self.side == "auto":

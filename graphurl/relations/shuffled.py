@@ -61,3 +61,35 @@ class RowBatches(Shuffled):
         """The next batch, its samples in ascending order."""
         nodes = self.taken(generator).sort().values
         return Batch(nodes, self.feed(nodes, generator))
+
+
+class NearBatches(Shuffled):
+    """Samples without replacement, and beside them neighbours of theirs: pairs that are near are seen together.
+
+    A batch drawn at random from many samples holds almost no neighbours.
+
+    Args:
+        crow: Row starts of a graph on the samples.
+        col: Its neighbours.
+        feed: Makes encoder inputs of sample numbers.
+        size: Samples in a batch, neighbours included, before those drawn twice are taken once; 0 takes all.
+        share: Share of the batch that are neighbours.
+    """
+
+    def __init__(self, crow: Tensor, col: Tensor, feed: Feed, size: int, share: float) -> None:
+        """Keeps graph and feed; the graph is made again on resuming."""
+        count = len(crow) - 1
+        whole = min(size, count) if size else count
+        super().__init__(count, max(1, round(whole * (1 - share))))
+        self._crow, self._col, self.feed, self.beside = crow, col, feed, whole - self.size
+
+    def __call__(self, generator: torch.Generator) -> Batch:
+        """The next batch, its samples in ascending order."""
+        seeds = self.taken(generator)
+        picked = seeds[torch.arange(self.beside) % len(seeds)]
+        start, degree = self._crow[picked], self._crow[picked + 1] - self._crow[picked]
+        # A sample without neighbours stands for itself.
+        edge = (start + (torch.rand(self.beside, generator=generator) * degree).long()).clamp_max(len(self._col) - 1)
+        near = torch.where(degree > 0, self._col[edge], picked)
+        nodes = torch.unique(torch.cat([seeds, near]))
+        return Batch(nodes, self.feed(nodes, generator))

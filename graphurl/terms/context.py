@@ -13,6 +13,7 @@ from graphurl.encoders.heads import build_head
 from graphurl.errors import InputError
 from graphurl.losses.base import Loss
 from graphurl.recipes.pictures import PictureRecipe
+from graphurl.relations.knowledge import Knowledge
 from graphurl.relations.momentum import Momentum
 from graphurl.relations.objective import Term
 from graphurl.relations.relation import Source
@@ -33,6 +34,7 @@ class Context:
         classes: Number of classes, 0 without labels.
         generator: Source of starting weights.
         terms: What has been built so far, the method's own term first.
+        teacher: What a teacher knows of the samples, where there is one.
     """
 
     recipe: PictureRecipe
@@ -43,6 +45,7 @@ class Context:
     classes: int
     generator: torch.Generator
     terms: list[Term] = field(default_factory=list)
+    teacher: Knowledge | None = None
 
     @property
     def dim(self) -> int:

@@ -1,0 +1,73 @@
+"""Recipes for students of a teacher: GenURL's distillation and its peers, a few values each."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from graphurl import registry
+from graphurl.recipes.distill import DistillRecipe
+
+#: GenURL's distillation (§IV-C): static similarities on the unit sphere, ν = 100 and σ = 1 on both sides, BCE, and a
+#: large batch. The student of rows is an MLP whose output is the embedding.
+DISTILL = DistillRecipe(
+    loss="bce", nu_z=100.0, sigma_z=1.0, encoder="corrected", head="none", dim=16, hidden=256, depth=3, batch_size=2048,
+    epochs=50, lr=2e-3, optimiser="adam", weight_decay=0.0, num_views=1, precision="float32",
+)  # fmt: skip
+#: With GKL, a small batch and a memory, as the paper finds best where the batch has to be small.
+DISTILL_GKL = DISTILL.but(loss="gkl", batch_size=256, memory=2048)
+#: GenURL †: a slow copy of the student fills the memory, as in MoCo.
+DISTILL_SLOW = DISTILL.but(memory=4096, memory_ema=0.99)
+#: Neighbours kept: each row's distribution over the batch, half of which are the teacher's neighbours of the rest, at a
+#: temperature of 0.01 (σ = 0.1) on both sides. For vectors made shorter (results).
+DISTILL_KL = DISTILL.but(
+    loss="kl", over="rows", nu_x=math.inf, nu_z=math.inf, sigma=0.1, sigma_z=0.1, near=0.5, batch_size=512, epochs=10,
+    lr=5e-4,
+)  # fmt: skip
+#: RKD (Park et al. 2019): distances and angles. All triplets of a batch are compared, so it is small.
+DISTILL_RKD = DISTILL.but(loss="rkd", metric_z="euclidean", batch_size=64)
+#: PKT (Passalis and Tefas 2018): distributions over the batch, with the kernel (1 + cos) / 2.
+DISTILL_PKT = DISTILL.but(loss="pkt", batch_size=256)
+#: SP (Tung and Mori 2019): inner products of the batch, row by row.
+DISTILL_SP = DISTILL.but(loss="sp", metric_z="euclidean", batch_size=256)
+#: SSKD (Xu et al. 2020) without labels: the softmax of cosines over the batch, temperature 0.5 on both sides.
+DISTILL_SSKD = DISTILL.but(
+    loss="kl", over="rows", nu_x=math.inf, nu_z=math.inf, sigma=math.sqrt(0.5), sigma_z=math.sqrt(0.5), batch_size=256
+)
+#: SEED (Fang et al. 2021): the student, brought to the teacher's dimension, against the teacher's vectors of its own
+#: sample and of those before; temperatures 0.01 (σ² of the teacher's similarity) and 0.2.
+DISTILL_SEED = DISTILL.but(
+    relation="anchors", loss="infonce", temperature=0.2, nu_x=math.inf, nu_z=math.inf, sigma=0.1, batch_size=256,
+    memory=8192,
+)  # fmt: skip
+#: CRD (Tian et al. 2020): is this the teacher's vector of the same sample, or of another?
+DISTILL_CRD = DISTILL.but(
+    relation="anchors", loss="nce", temperature=0.07, nu_z=math.inf, batch_size=256, memory=4096, anchor_dim=128
+)
+
+#: What students of pictures have instead: a network, one MLP layer that is left away, and views.
+PICTURES = {
+    "reads": "pictures", "encoder": "mobilenet", "head": "mlp", "dim": 128, "batch_size": 256, "optimiser": "adamw",
+    "weight_decay": 5e-4, "precision": "auto",
+}  # fmt: skip
+#: Recipe of each loss that `distill` offers.
+BY_LOSS = {
+    "bce": "distill", "gkl": "distill-gkl", "kl": "distill-kl", "rkd": "distill-rkd", "pkt": "distill-pkt",
+    "sp": "distill-sp", "sskd": "distill-sskd", "seed": "distill-seed", "crd": "distill-crd",
+}  # fmt: skip
+
+
+#: Students as papers call them.
+ALIASES = {"mobilenet_v2": "mobilenet", "shufflenet_v1": "shufflenet"}
+
+
+def reads_pictures(student: Any) -> bool:
+    """Whether a student can only read pictures; a module of the user's own reads what it is given."""
+    if not isinstance(student, str):
+        return getattr(student, "needs", "") == "pictures"
+    return ":" in student or bool(registry.resolve("encoders", student).needs == "pictures")
+
+
+def of_pictures(recipe: DistillRecipe) -> DistillRecipe:
+    """The same comparison for a student that reads pictures; a small batch stays as small."""
+    return recipe.but(**{**PICTURES, "batch_size": min(recipe.batch_size, 256), "near": 0.0})
