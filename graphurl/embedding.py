@@ -118,7 +118,10 @@ class Embedding:
         write(self.z, None if self.samples is None else self.samples.ids, adata, key)
 
     def save(self, folder: str | Path) -> Path:
-        """Writes embedding, ids, settings and model into a folder, each file in one atomic step."""
+        """Writes embedding, ids, settings and model into a folder, each file in one atomic step.
+
+        The model of `landmarks` holds the fitted rows, which place new ones; other encoders hold none.
+        """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         write_array(folder / "embedding.npy", self.z)

@@ -12,18 +12,17 @@ from graphurl.data.samples import Samples
 from graphurl.encoders.sgc import DENSE_NUMBERS
 from graphurl.errors import InputError
 from graphurl.functional.distance import ANGULAR
-from graphurl.functional.field import DIMENSIONS
 from graphurl.functional.mapped import BLOCK_NUMBERS, is_mapped, scratch_folder
 from graphurl.functional.neighbors import EXACT_UP_TO
 from graphurl.graphs.graph import Graph
 from graphurl.recipes import Choices, PictureRecipe, Recipe
 from graphurl.recipes.maps import fitting
 from graphurl.recipes.pictures import LARGEST_SIDE
+from graphurl.relations.routes import DENSE_PAIRS
+from graphurl.terms.comparison import on_grid
 
 #: Libraries, code and allocator, measured on an empty run.
 BASE = 0.45e9
-#: Pairs that are compared at once; a test holds it equal to the routes' own.
-BLOCK = 2**24
 #: Grids of a map: a few of them and their transforms.
 GRID = 0.05e9
 #: Up to this many samples a batch size of 0 means all pairs at once, and a graph is encoded whole.
@@ -57,8 +56,8 @@ def estimate_memory(
     """
     recipe = recipe or registry.resolve("recipes", fitting({}))
     n, f, k = float(num_rows), float(num_features), recipe.n_neighbors
-    width = min(f, float(PRINCIPAL.get(recipe.features, num_features)))
-    rows = 4 * n * (f if recipe.features == "none" else f + width)
+    width = min(f, float(PRINCIPAL.get(recipe.reads, num_features)))
+    rows = 4 * n * (f if recipe.reads == "none" else f + width)
     if mapped:
         rows = 4.0 * 4 * min(BLOCK_NUMBERS, n * f)
     knn = _searches(recipe, num_edges is not None)
@@ -73,10 +72,11 @@ def estimate_memory(
     batch = recipe.batch_size or num_rows
     pairs = float(min(batch, num_rows)) ** 2
     if not recipe.dynamic:  # a dynamic p is a matrix of all pairs, a static one is made dense block by block
-        pairs = min(pairs, BLOCK)
-    step = pairs * 4 * 14 + 4 * 4 * min(batch, num_rows) * recipe.hidden * recipe.depth
-    if recipe.free and not recipe.batch_size and recipe.over == "all" and recipe.dim in DIMENSIONS:
-        step = GRID + 16 * n * recipe.dim  # no pair is listed, and the layers of a network are not there
+        pairs = min(pairs, DENSE_PAIRS)
+    layers = 0 if recipe.free else 4 * 4 * min(batch, num_rows) * recipe.hidden * recipe.depth
+    step = pairs * 4 * 14 + layers
+    if batch >= num_rows and on_grid(recipe):
+        step = GRID + 16 * n * recipe.dim  # no pair is listed
     if recipe.teacher == "layout":  # is made before the network is trained, and kept
         step = max(step, GRID + 32 * n * recipe.dim) + 4 * n * recipe.dim
     if recipe.encoder == "charts":  # rows beside their places for the clusters, and the nearest charts of each
@@ -103,7 +103,7 @@ def estimate_scratch(num_rows: int, num_features: int, recipe: Recipe) -> int:
     """
     searched = recipe.metric in ANGULAR and _searches(recipe, "citation" in recipe.graph)
     # The filter writes blocks of columns, and then rows of them.
-    tables = (recipe.features != "none") + 2 * _filters(recipe) + (searched and _approximate(num_rows, recipe))
+    tables = (recipe.reads != "none") + 2 * _filters(recipe) + (searched and _approximate(num_rows, recipe))
     return 4 * num_rows * num_features * tables
 
 
@@ -155,7 +155,7 @@ def estimate_memory_of_views(num_pictures: int, recipe: PictureRecipe, *, side: 
     # A small network keeps about 60 numbers a pixel for the backward pass.
     activations = rows * side * side * 4 * 60
     bank = 4 * recipe.dim * num_pictures * 2 if recipe.relation == "bank" else 0
-    return int(BASE + activations + bank + min(rows * rows, BLOCK) * 4 * 14)
+    return int(BASE + activations + bank + min(rows * rows, DENSE_PAIRS) * 4 * 14)
 
 
 def require_memory(samples: Samples, recipe: Choices, graph: Graph | None = None, *, processes: int = 1) -> int:

@@ -105,7 +105,7 @@ class Model:
 
     def save(self, folder: Path) -> None:
         """Writes `model.safetensors` and `model.json`, each in one atomic step."""
-        tensors = {f"encoder.{k}": v.detach().cpu().contiguous() for k, v in self.encoder.state_dict().items()}
+        tensors = {f"encoder.{k}": v.detach().cpu().contiguous() for k, v in self.encoder.saved().items()}
         if self.preparation is not None:
             tensors.update({f"preparation.{k}": v.contiguous() for k, v in self.preparation.tensors.items()})
         if self.head is not None:
@@ -168,7 +168,7 @@ class Model:
         with torch.random.fork_rng(devices=[]):  # layers draw starting weights, which are replaced at once
             kind = Named if ":" in name else registry.resolve("encoders", name)
             encoder = kind(**description["config"])
-        encoder.load_state_dict(_under("encoder.", tensors))
+        encoder.restore(_under("encoder.", tensors))
         head = None
         if description.get("head") is not None:
             head = build_head(**description["head"])

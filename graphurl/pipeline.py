@@ -294,6 +294,4 @@ def default_recipe(samples: Samples, method: str | None, asked: Mapping[str, Any
         chosen = chosen.but(dim=samples.x.shape[1])  # a linear map has no more directions than it has features
     if chosen.features in ("idf", "sqrt-idf") and samples.x is not None and not like_words(samples.x):
         chosen = chosen.but(features="standard")  # a column that is never 0 would weigh log(N / N) = 0
-    if method == "map" and (asked or {}).get("metric", "euclidean") != "euclidean":
-        return chosen.but(features="none")  # principal coordinates keep no other distance
     return fitted_to(method, chosen, len(samples))

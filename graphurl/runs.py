@@ -78,8 +78,9 @@ def check_space(folder: Path, ready: Prepared) -> None:
     weights = sum(w.numel() for w in ready.parts.objective.parameters())
     graph = ready.parts.graph
     edges = graph.num_edges if graph is not None and graph.num_edges <= SAVED_EDGES else 0
-    # The model once and with both moments of Adam in the checkpoint; the next one is written beside it.
-    need = 4 * (7 * weights + len(ready.samples) * ready.recipe.dim) + 12 * edges + SPARE
+    model = sum(part.numel() * part.element_size() for part in ready.parts.objective.encoder.saved().values())
+    # The model once, and weights with both moments of Adam in the checkpoint; the next one is written beside it.
+    need = model + 4 * (6 * weights + len(ready.samples) * ready.recipe.dim) + 12 * edges + SPARE
     above = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     free = shutil.disk_usage(above).free
     if free < need:

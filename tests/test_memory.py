@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from graphurl import memory
+from graphurl import memory, registry
 from graphurl.data.samples import Samples, feature_matrix
 from graphurl.errors import InputError
 from graphurl.graphs.graph import Graph
@@ -56,10 +56,28 @@ def test_more_of_anything_needs_more() -> None:
 
 
 def test_all_pairs_at_once_cost_one_block() -> None:
-    assert memory.BLOCK == routes.DENSE_PAIRS
     full = MAP.but(batch_size=0)
     assert estimate_memory(20_000, 8, full) < 2.5e9
     assert estimate_memory(20_000, 8, full.but(dynamic=True)) > 10e9, "a dynamic p is a matrix of all pairs"
+
+
+def test_pairs_of_free_coordinates_are_listed_where_no_grid_holds_their_loss() -> None:
+    """A far pair at distance 0 has an infinite BCE with κ(0) = 1, and a row's own sum is none over all pairs."""
+    table = registry.resolve("recipes", "map")
+    grid = estimate_memory(20_000, 8, table)
+    assert estimate_memory(20_000, 8, table.but(batch_size=20_000)) == grid
+    assert estimate_memory(20_000, 8, table.but(loss="bce", normalised=False)) == grid
+    listed = 14 * 4 * routes.DENSE_PAIRS
+    for changes in ({"loss": "bce"}, {"over": "rows"}, {"metric_z": "cosine"}):
+        assert estimate_memory(20_000, 8, table.but(**changes)) > grid + 0.9 * listed, changes
+
+
+def test_rows_that_are_read_as_they_are_given_are_held_once() -> None:
+    """Under a cosine free coordinates have no use for principal coordinates."""
+    angles = registry.resolve("recipes", "map").but(metric="cosine")
+    for count in (estimate_memory, estimate_scratch):
+        assert count(10**5, 500, angles) == count(10**5, 500, angles.but(features="none"))
+        assert count(10**5, 500, angles) < count(10**5, 500, angles.but(features="l2"))
 
 
 def test_a_run_that_cannot_fit_is_refused_with_the_number(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,6 +143,7 @@ def test_free_memory_is_a_number_that_can_be() -> None:
     [
         (60_000, 32, {}), (20_000, 300, {}), (60_000, 32, {"encoder": "mlp"}), (60_000, 60, {"encoder": "charts"}),
         (6000, 8, {"batch_size": 0, "hidden": 64}), (3000, 8, {"batch_size": 0, "dynamic": True}),
+        (6000, 8, {"method": "map", "loss": "bce"}),
     ],
 )
 def test_estimate_is_within_a_third_of_a_run(rows: int, columns: int, settings: dict[str, object]) -> None:

@@ -65,10 +65,12 @@ def test_every_preparation_survives(kind: str, tmp_path: Path) -> None:
 
 
 def test_transform_in_a_fresh_process_gives_the_same_bytes(tmp_path: Path) -> None:
-    for name in ("mlp", "linear"):
+    made_of_rows = made("landmarks")
+    made_of_rows.encoder.remember(rows(), "cosine")  # type: ignore[operator]
+    for name, model in (("mlp", made()), ("linear", made("linear")), ("landmarks", made_of_rows)):
         folder = tmp_path / name
         folder.mkdir()
-        made(name).save(folder)
+        model.save(folder)
     np.save(tmp_path / "x.npy", rows(4).numpy())
     np.save(tmp_path / "edges.npy", EDGES.numpy())
     code = (
@@ -78,11 +80,13 @@ def test_transform_in_a_fresh_process_gives_the_same_bytes(tmp_path: Path) -> No
         "torch.set_num_threads(1)\n"
         "at = Path(sys.argv[1])\n"
         "x, edges = (torch.from_numpy(np.load(at / f)) for f in ('x.npy', 'edges.npy'))\n"
-        "np.save(at / 'mlp.npy', Model.load(at / 'mlp').transform(x).numpy())\n"
+        "for name in ('mlp', 'landmarks'):\n"
+        "    np.save(at / f'{name}.npy', Model.load(at / name).transform(x).numpy())\n"
         "np.save(at / 'linear.npy', Model.load(at / 'linear').transform(x, edges).numpy())\n"
     )
     subprocess.run([sys.executable, "-W", "ignore", "-c", code, str(tmp_path)], check=True)
     assert np.load(tmp_path / "mlp.npy").tobytes() == made().transform(rows(4)).numpy().tobytes()
+    assert np.load(tmp_path / "landmarks.npy").tobytes() == made_of_rows.transform(rows(4)).numpy().tobytes()
     expected = made("linear").transform(rows(4), EDGES).numpy()
     assert np.load(tmp_path / "linear.npy").tobytes() == expected.tobytes()
 

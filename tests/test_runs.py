@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,8 +11,20 @@ import torch
 
 from graphurl import embed
 from graphurl.errors import InputError
+from graphurl.pipeline import prepare
 from graphurl.recipes.recipe import Recipe
-from graphurl.runs import FILES, check_folder, check_same, clear, execute, finished_report, free_folder, plain
+from graphurl.runs import (
+    FILES,
+    SPARE,
+    check_folder,
+    check_same,
+    check_space,
+    clear,
+    execute,
+    finished_report,
+    free_folder,
+    plain,
+)
 from graphurl.source import Source
 
 
@@ -46,6 +59,16 @@ def test_execute_writes_what_the_report_says(tmp_path: Path) -> None:
     check_same(tmp_path / "run", recipe, loaded.record)
     with pytest.raises(InputError, match=r"dim \(was 3, now 4\) differ"):
         check_same(tmp_path / "run", recipe.but(dim=4), loaded.record)
+
+
+def test_the_fitted_rows_of_a_model_need_room_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = torch.randn(2000, 40, generator=torch.Generator().manual_seed(0))
+    ready = {name: prepare(x, method="map", encoder=name) for name in ("landmarks", "table")}
+    room = SPARE + 4 * 2000 * 40 + 12 * ready["table"].parts.graph.num_edges  # type: ignore[union-attr]
+    monkeypatch.setattr("graphurl.runs.shutil.disk_usage", lambda path: SimpleNamespace(free=room))
+    check_space(tmp_path / "run", ready["table"])
+    with pytest.raises(InputError, match="no space"):
+        check_space(tmp_path / "run", ready["landmarks"])
 
 
 def test_a_report_of_an_unfinished_or_foreign_folder_is_none(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -36,11 +35,10 @@ from graphurl.relations.batches import EdgeBatches, FullBatch, balanced_far_weig
 from graphurl.relations.feeds import GraphFeed, IndexFeed, OwnFeed, Portions, RowFeed, SampledFeed
 from graphurl.relations.objective import Objective, Term
 from graphurl.relations.relation import Draw, Feed, Source
-from graphurl.relations.routes import is_radial
 from graphurl.relations.shuffled import RowBatches
 from graphurl.relations.sources import Dynamic, Static
 from graphurl.relations.teacher import Teacher
-from graphurl.terms.comparison import loss_of, similarity_of
+from graphurl.terms.comparison import loss_of, on_grid, similarity_of
 from graphurl.training.trainer import Settings, Trainer
 
 #: Most nodes embedded at a time from sampled neighbourhoods.
@@ -105,10 +103,10 @@ def assemble_graph(
 
 
 def prepared(samples: Samples, recipe: Recipe) -> tuple[Preparation | None, Tensor | None]:
-    """The preparation of the feature rows, and the rows prepared."""
+    """The preparation of the rows that the encoder reads, and the rows prepared."""
     if samples.x is None:
         return None, None
-    preparation = Preparation.fit(recipe.features, samples.x)
+    preparation = Preparation.fit(recipe.reads, samples.x)
     return preparation, preparation.apply(samples.x)
 
 
@@ -202,12 +200,6 @@ def build_draw(graph: Graph, feed: Feed, recipe: Recipe) -> Draw:
     return EdgeBatches(graph, feed, recipe.batch_size, edge_share=recipe.edge_share, far_weight=far)
 
 
-def on_grid(recipe: Recipe) -> bool:
-    """Whether all pairs are added up at once whatever their number: free coordinates, and a loss of radial sums."""
-    loss = loss_of(recipe)
-    return recipe.free and is_radial(loss, similarity_of(recipe, loss), recipe.dim)
-
-
 def far_weight(graph: Graph, recipe: Recipe) -> float:
     """The weight of a far pair: as given; else 1 for normalised losses, which scale q themselves, or balanced."""
     if recipe.far_weight != "auto":
@@ -252,7 +244,7 @@ def layout_teacher(
     if x is None or model.needs != "rows":
         raise InputError("teacher is 'layout' and the encoder reads no rows: use method='map'")
     run = layout_of(recipe)
-    parts = assemble_graph(replace(samples, x=x, graph=None), run, graph=graph)
+    parts = assemble_graph(Samples(samples.name, x), run, graph=graph)
     if recipe.init == "encoder":
         assert isinstance(parts.objective.encoder, Table)
         parts.objective.encoder.place(Model(recipe.encoder, model, None).place(Inputs(x)))

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from graphurl.assembly.hops import CANDIDATES, USUAL, choose
-from graphurl.data.preparation import PRINCIPAL
 from graphurl.data.samples import Samples
+from graphurl.encoders.landmarks import GIVEN
 from graphurl.errors import InputError, unknown
 from graphurl.graphs import knn
 from graphurl.graphs.algebra import within_one
@@ -38,6 +38,11 @@ def named_graphs(names: str, samples: Samples, x: Tensor | None, recipe: Recipe)
                     f"n_neighbors is {recipe.n_neighbors} and a sample has {len(x) - 1} others: "
                     f"give 1 to {len(x) - 1}, or more samples"
                 )
+            if recipe.metric == GIVEN:
+                raise InputError(
+                    "metric is 'given', a function that finds the neighbours of a similarity graph and no others: "
+                    "give a metric with a name, or an encoder that passes no messages, such as 'landmarks' or 'mlp'"
+                )
             rows = compared_rows(samples, x, recipe)
             graphs.append(knn(rows, recipe.n_neighbors, metric=recipe.metric, seed=recipe.seed))
         elif name == "citation":
@@ -50,14 +55,8 @@ def named_graphs(names: str, samples: Samples, x: Tensor | None, recipe: Recipe)
 
 
 def compared_rows(samples: Samples, x: Tensor, recipe: Recipe) -> Tensor:
-    """The rows that the metric compares: the prepared ones, unless the preparation moves the origin.
-
-    Angles, signs, zeros and equal values mean something only in rows as they are given; Euclidean distances are the
-    same from any origin.
-    """
-    if recipe.metric == "euclidean" or recipe.features not in ("scale", *PRINCIPAL) or samples.x is None:
-        return x
-    return samples.x
+    """The rows that the metric compares: the prepared ones x, unless the recipe says otherwise."""
+    return x if recipe.compares == recipe.reads or samples.x is None else samples.x
 
 
 def settled(

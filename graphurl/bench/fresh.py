@@ -10,7 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import TypeVar
 
-from graphurl.errors import RunError
+from graphurl.errors import InputError, RunError
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -32,6 +32,19 @@ def fresh(function: Callable[[In], Out], task: In, threads: int) -> Out:
                 return pool.submit(function, task).result()
             except BrokenProcessPool:
                 raise RunError("its process was ended from outside, perhaps for want of memory") from None
+
+
+@contextmanager
+def failures_told() -> Iterator[None]:
+    """Turns whatever a method raises into one line; errors that are one already stay as they are."""
+    try:
+        yield
+    except (InputError, RunError):
+        raise
+    except ImportError as error:
+        raise RunError(f"{error.name or error} is not installed: pip install {error.name or 'it'}") from None
+    except Exception as error:
+        raise RunError(f"{type(error).__name__}: {error}") from None
 
 
 @contextmanager

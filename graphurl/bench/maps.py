@@ -53,6 +53,8 @@ class Row:
 MAIN: tuple[Row, ...] = (
     Row("pca", "pca"),
     Row("default"),
+    Row("map-charts", method="map-charts"),
+    Row("map-network", method="map-network"),
     Row("map-direct", method="map-direct"),
     Row("genurl-mnist", method="genurl-mnist"),
     Row("genurl-coil-20", method="genurl-coil-20"),

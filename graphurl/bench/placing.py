@@ -14,14 +14,14 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
-from graphurl.bench.fresh import fresh
+from graphurl.bench.fresh import failures_told, fresh
 from graphurl.bench.kept import Kept
 from graphurl.bench.maps import Row, parted, samples_of
 from graphurl.bench.peers import code, loaded
 from graphurl.data.samples import Samples
 from graphurl.data.variants import pick
 from graphurl.embedding import versions
-from graphurl.errors import InputError, RunError
+from graphurl.errors import RunError
 from graphurl.evaluation.neighborhood import trustworthiness
 from graphurl.evaluation.probe import drawn_split, knn_accuracy
 from graphurl.evaluation.report import evaluate
@@ -108,12 +108,9 @@ def measured(task: Task) -> dict[str, Any]:
     """
     torch.set_num_threads(task.threads)
     warnings.simplefilter("ignore")
-    try:  # first of all: what is not installed is said at once
-        place, made_by = placing(task), used(task.row)
-    except ImportError as error:
-        raise RunError(f"{error.name or error} is not installed: pip install {error.name or 'it'}") from None
-    fitted, held = parted(samples_of(task.data, task.root), task.held_out)
-    try:
+    with failures_told():
+        place, made_by = placing(task), used(task.row)  # first of all: what is not installed is said at once
+        fitted, held = parted(samples_of(task.data, task.root), task.held_out)
         rehearse(place, fitted, task.warm_up)
         (z, transform), spent = timed(lambda: place(fitted))
         memory = peak_memory()
@@ -129,10 +126,6 @@ def measured(task: Task) -> dict[str, Any]:
             found |= {"new_rows": len(new), "new_wall": spent["wall"], "new_cpu": spent["cpu"]}
             if held is not None:
                 found |= held_scores(z, fitted, placed, held)
-    except (InputError, RunError):
-        raise
-    except Exception as error:
-        raise RunError(f"{type(error).__name__}: {error}") from None
     if task.row.kind == "recipe":
         found["settings"] = task.row.recipe(fitted, task.seed, task.dim).to_dict()
     found["versions"] = {name: version.split("+")[0] for name, version in made_by.items()}

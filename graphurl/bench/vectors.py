@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from graphurl.assembly import message_edges, prepared, settled
-from graphurl.bench.fresh import fresh
+from graphurl.bench.fresh import failures_told, fresh
 from graphurl.bench.kept import Kept
 from graphurl.bench.nodes import Row
 from graphurl.bench.peers import code, loaded
@@ -64,6 +65,10 @@ class NodeBench(Kept[Row]):
         super().__init__(folder / Path(data).name)
         self.data, self.root, self.splits, self.threads = data, root, splits, threads
 
+    def repeats(self, row: Row, seeds: Sequence[int]) -> Sequence[int]:
+        """A filter draws nothing."""
+        return seeds if row.drawn else seeds[:1]
+
     def values(self, row: Row, seed: int) -> list[Any]:
         """Data, probe, and the method: its settings, or its code and what its neighbours share."""
         own: Any = row.recipe(seed).chosen()
@@ -79,13 +84,18 @@ class NodeBench(Kept[Row]):
 
 
 def measured(task: Task) -> dict[str, Any]:
-    """Makes the vectors and judges them; seconds and memory are those of making them."""
+    """Makes the vectors and judges them; seconds and memory are those of making them.
+
+    Raises:
+        RunError: The method is not installed, or failed.
+    """
     torch.set_num_threads(task.threads)
     samples = Source.of(task.data).load(task.root).samples
     if samples.graph is None or samples.y is None:
         raise InputError(f"{task.data}: a table of node vectors needs a graph with labels")
     wall, cpu = time.perf_counter(), time.process_time()
-    z = vectors(task.row, samples, task.seed)
+    with failures_told():
+        z = vectors(task.row, samples, task.seed)
     spent = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu, "memory": peak_memory()}
     found: dict[str, Any] = {"row": task.row.name, "seed": task.seed, "dim": z.shape[1], **spent}
     if samples.splits:

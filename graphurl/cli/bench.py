@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from graphurl.cli.benchmaps import dr
 from graphurl.cli.parser import Parser
-from graphurl.errors import InputError, unknown
+from graphurl.errors import InputError, RunError, unknown
 
 _EPILOG = """\
 images: every method trains with the same encoder, views, pictures and steps, once for each seed; features (h) and
@@ -132,6 +132,7 @@ def images(options: argparse.Namespace) -> int:
 def nodes(options: argparse.Namespace) -> int:
     """The tables of node embeddings, one for each data set."""
     from graphurl.bench import nodes as lines
+    from graphurl.bench.kept import in_turn, missing
     from graphurl.bench.nodetable import gains, markdown, seeds
     from graphurl.bench.vectors import NodeBench
     from graphurl.embedding import write_text
@@ -147,24 +148,23 @@ def nodes(options: argparse.Namespace) -> int:
     count = options.seeds or (2 if options.fast else 10)
     splits = options.splits if options.splits is not None else 3 if options.fast else 20
     folder = Path(options.out or "bench-nodes")
+
+    def tell(data: str, row: Any, seed: int, outcome: dict[str, Any] | RunError) -> None:
+        if isinstance(outcome, RunError):
+            print(f"{data}  {row.name} is left out: {outcome}", file=sys.stderr, flush=True)
+        elif not options.quiet:
+            score = outcome.get("test", outcome.get("split_mean", float("nan")))
+            line = f"{data}  seed {seed}  {row.name:<28} {score:.1f}  {outcome['cpu']:.1f} CPU s"
+            print(line, file=sys.stderr, flush=True)
+
     for data in options.data or ["cora", "citeseer"]:
         bench = NodeBench(folder, data, options.data_root, splits)
-        measured: dict[str, list[dict[str, Any]]] = {row.name: [] for row in rows}
-        for row in rows:
-            wanted = range(count if row.drawn else 1)
-            if options.table:
-                measured[row.name] = bench.known(row, wanted)
-                continue
-            try:
-                for _, seed, values, new in bench.measure([row], wanted):
-                    measured[row.name].append(values)
-                    if new and not options.quiet:
-                        score = values.get("test", values.get("split_mean", float("nan")))
-                        line = f"{data}  seed {seed}  {row.name:<28} {score:.1f}  {values['cpu']:.1f} CPU s"
-                        print(line, file=sys.stderr, flush=True)
-            except ImportError as error:
-                print(f"{data}  {row.name} is left out: {error}", file=sys.stderr)
-        parts = [f"{data}\n", markdown(rows, measured), seeds(rows, measured), gains(rows, measured)]
+        if options.table:
+            measured = {row.name: bench.known(row, range(count)) for row in rows}
+        else:
+            measured = in_turn({data: bench}, rows, range(count), tell)[data]
+        absent = missing(bench.left_out(rows, range(count)))
+        parts = [f"{data}\n", markdown(rows, measured), absent, seeds(rows, measured), gains(rows, measured)]
         text = "\n\n".join(part for part in parts if part)
         if not options.table:
             write_text(bench.folder / f"{options.group}.md", text + "\n")

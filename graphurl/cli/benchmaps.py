@@ -13,7 +13,6 @@ from graphurl.errors import InputError, RunError, unknown
 
 if TYPE_CHECKING:
     from graphurl.bench.maps import Row
-    from graphurl.bench.placing import MapBench
 
 Choose = Callable[[Sequence[Any], list[str] | None], list[Any]]
 
@@ -21,6 +20,7 @@ Choose = Callable[[Sequence[Any], list[str] | None], list[Any]]
 def dr(options: argparse.Namespace, chosen: Choose) -> int:
     """The tables of maps, one for each data set, dimension and number of threads."""
     from graphurl.bench import maps
+    from graphurl.bench.kept import in_turn, missing
     from graphurl.bench.maptable import growth, held, made_by, markdown, ratios
     from graphurl.bench.placing import MapBench, Task
     from graphurl.embedding import write_text
@@ -47,13 +47,16 @@ def dr(options: argparse.Namespace, chosen: Choose) -> int:
             for dim in dims for count in threads
         }  # fmt: skip
         repeats = range(options.seeds or (1 if options.fast else 3))
-        found = measurements(benches, lines, repeats, options)
+        if options.table:
+            found = {key: {row.name: bench.known(row, repeats) for row in lines} for key, bench in benches.items()}
+        else:
+            found = in_turn(benches, lines, repeats, teller(data, options.quiet))
         parts = []
         for (dim, count), measured in found.items():
             tables = [table(lines, measured) for table in (markdown, held, ratios)]
             apart = f", {options.held_out:,} held out and placed" if options.held_out else ""
             title = f"{data}, {len(fitted):,} rows{apart}, {dim} dimensions, threads: {count}"
-            parts += [title, *tables, made_by(measured)]
+            parts += [title, *tables, missing(benches[dim, count].left_out(lines, repeats)), made_by(measured)]
             for name, runs in measured.items():
                 everything.setdefault((dim, count), {}).setdefault(name, []).extend(runs)
         text = "\n\n".join(part for part in parts if part)
@@ -65,28 +68,16 @@ def dr(options: argparse.Namespace, chosen: Choose) -> int:
     return 0
 
 
-def measurements(
-    benches: dict[tuple[int, int], MapBench], lines: Sequence[Row], repeats: Sequence[int], options: argparse.Namespace
-) -> dict[tuple[int, int], dict[str, list[dict[str, Any]]]]:
-    """Every measurement by bench and line, made in turn: a repeat of every line before the next repeat of any."""
-    found: dict[tuple[int, int], dict[str, list[dict[str, Any]]]] = {key: {} for key in benches}
-    if options.table:
-        return {key: {row.name: bench.known(row, repeats) for row in lines} for key, bench in benches.items()}
-    absent = set()
-    for repeat in repeats:
-        for key, bench in benches.items():
-            for row in lines:
-                if (key, row.name) in absent:
-                    continue
-                try:
-                    for _, _, values, new in bench.measure([row], [repeat]):
-                        found[key].setdefault(row.name, []).append(values)
-                        if new and not options.quiet:
-                            print(progress(values), file=sys.stderr, flush=True)
-                except RunError as error:
-                    absent.add((key, row.name))
-                    print(f"{bench.task.data}  {row.name} is left out: {error}", file=sys.stderr, flush=True)
-    return found
+def teller(data: str, quiet: bool) -> Callable[[Any, Any, int, dict[str, Any] | RunError], None]:
+    """Says on stderr what was measured and, quiet or not, what is left out."""
+
+    def tell(key: Any, row: Any, seed: int, outcome: dict[str, Any] | RunError) -> None:
+        if isinstance(outcome, RunError):
+            print(f"{data}  {row.name} is left out: {outcome}", file=sys.stderr, flush=True)
+        elif not quiet:
+            print(progress(outcome), file=sys.stderr, flush=True)
+
+    return tell
 
 
 def progress(values: dict[str, Any]) -> str:

@@ -1,13 +1,18 @@
-"""graphurl evaluate: every metric that the inputs allow."""
+"""graphurl evaluate: every metric that the inputs allow, of a run or of anybody's vectors."""
 
 from __future__ import annotations
 
 import argparse
 import json
+from typing import TYPE_CHECKING, Any
 
 from graphurl.cli import table
 from graphurl.cli.parser import Parser
 from graphurl.errors import InputError
+
+if TYPE_CHECKING:
+    from graphurl.cli.reload import Saved
+    from graphurl.graphs.graph import Graph
 
 
 def add_arguments(parser: Parser) -> None:
@@ -19,7 +24,9 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--space", metavar="FILE", help="rows that the embedding was made of, for the neighbourhoods"
     )
-    parser.add_argument("--metrics", metavar="A,B", help="these only (graphurl list metrics)")
+    parser.add_argument("--graph", metavar="FILE", help="table of edges or saved graph, for edges and paths")
+    parser.add_argument("--view", metavar="FILE", help="embeddings of a second view of the same samples")
+    parser.add_argument("--metrics", metavar="A,B", help="these only (graphurl list metrics); default all possible")
     parser.add_argument(
         "--seed", type=int, metavar="S", help="of what the metrics draw; default that of the run"
     )
@@ -37,34 +44,68 @@ def run(options: argparse.Namespace) -> int:
     if options.finetune or options.transfer is not None:
         return downstream(options)
     from graphurl.cli.reload import saved
-    from graphurl.embedding import protocol
+    from graphurl.evaluation.metrics import ALL
     from graphurl.evaluation.report import evaluate
     from graphurl.runs import plain
-    from graphurl.source import Source
 
     found = saved(options.embedding, options.labels, options.data_root)
     samples = found.samples
     space = samples.x if samples is not None and found.task == "dr" else None
     if options.space is not None:
-        space = Source(features=options.space).load().samples.x
-        if space is None or len(space) != len(found.z):
-            rows = 0 if space is None else len(space)
-            raise InputError(
-                f"{options.space}: {rows} rows for {len(found.z)} embeddings: give one per row, in order"
-            )
+        space = rows_of(options.space, len(found.z))
     report = evaluate(
         found.z,
         x=space,
         y=None if samples is None else samples.y,
         splits=None if samples is None else samples.splits or None,
-        metrics=names(options.metrics),
+        metrics=names(options.metrics) or ALL,
         seed=found.seed if options.seed is None else options.seed,
+        view=None if options.view is None else rows_of(options.view, len(found.z)),
+        graph=edges(options.graph, found),
         links=None if samples is None else samples.links,
-        settings=protocol(found.task),
+        settings=settings(found),
     )
     values = plain(report.to_dict())
     print(json.dumps(values, indent=1) if options.json else table.metrics(values, skipped=True))
     return 0
+
+
+def rows_of(path: str, count: int) -> Any:
+    """The rows of numbers in a file: one for each embedding."""
+    from graphurl.source import Source
+
+    rows = Source(features=path).load().samples.x
+    found = 0 if rows is None else len(rows)
+    if found != count:
+        raise InputError(f"{path}: {found} rows for {count} embeddings: give one per row, in order")
+    return rows
+
+
+def edges(path: str | None, found: Saved) -> Graph | None:
+    """The graph to judge by: of a file, or the one that the data of a run came with."""
+    from graphurl import graphs
+    from graphurl.graphs.io import SUFFIXES
+
+    samples, rows = found.samples, len(found.z)
+    if path is None:
+        return None if samples is None else samples.graph
+    if not path.endswith(SUFFIXES):
+        ids = None if samples is None else samples.ids
+        return graphs.read_edges(path, nodes=ids or range(rows), undirected=True)
+    graph = graphs.load(path)
+    if graph.num_nodes != rows:
+        raise InputError(f"{path}: {graph.num_nodes} nodes for {rows} embeddings: give a node per row, in order")
+    return graph
+
+
+def settings(found: Saved) -> dict[str, dict[str, Any]]:
+    """How the metrics measure: maps by straight distances, whoever made them."""
+    from graphurl.embedding import protocol
+    from graphurl.evaluation.metrics import MAP_DIMENSIONS
+
+    flat = found.task == "dr" or found.z.shape[1] <= MAP_DIMENSIONS
+    euclid = {"average_precision": {"metric": "euclidean"}} if flat else {}
+    return {**protocol("dr" if flat else found.task), **euclid}
 
 
 def downstream(options: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 from graphurl import registry
 from graphurl.cli import table
 from graphurl.cli.parser import Parser
-from graphurl.errors import unknown
+from graphurl.errors import InputError, unknown
 
 KINDS = ("losses", "graphs", "encoders", "heads", "views", "terms", "metrics", "recipes", "datasets")
 
@@ -18,12 +18,20 @@ KINDS = ("losses", "graphs", "encoders", "heads", "views", "terms", "metrics", "
 def add_arguments(parser: Parser) -> None:
     """Adds the arguments of the verb."""
     parser.add_argument("kind", nargs="?", metavar="KIND", help=f"one of {', '.join(KINDS)}; default all")
+    parser.add_argument("--markdown", action="store_true", help="metrics as a page, with what each can and cannot tell")
 
 
 def run(options: argparse.Namespace) -> int:
     """Prints one table a kind."""
     if options.kind is not None and options.kind not in KINDS:
         raise unknown("kind", options.kind, KINDS)
+    if options.markdown:
+        if options.kind != "metrics":
+            raise InputError(f"--markdown with {options.kind or 'all kinds'}: it goes with metrics alone")
+        from graphurl.cli.metricpage import page
+
+        print(page(), end="")
+        return 0
     kinds = (options.kind,) if options.kind is not None else KINDS
     print(
         "\n\n".join(f"{kind}\n{section(kind)}" if options.kind is None else section(kind) for kind in kinds)
@@ -52,18 +60,14 @@ def section(kind: str) -> str:
 
 def metric_rows() -> list[tuple[str, str, str]]:
     """Name, needed inputs beside the embedding, and what it is."""
-    from graphurl.evaluation.metrics import METRICS, ON_REQUEST
+    from graphurl.cli.metricpage import needs
+    from graphurl.evaluation.metrics import targets
 
-    words = {"x": "rows", "y": "labels"}
     rows = []
-    for name, target in {**METRICS, **ON_REQUEST}.items():
+    for name, target in targets().items():
         module, _, attribute = target.partition(":")
-        function = getattr(importlib.import_module(module), attribute)
-        parameters = inspect.signature(function).parameters.values()
-        needed = [words[p.name] for p in parameters if p.name in words and p.default is p.empty]
-        rows.append(
-            (name, ", ".join(needed) or "nothing", (inspect.getdoc(function) or "").partition("\n")[0])
-        )
+        about = inspect.getdoc(getattr(importlib.import_module(module), attribute)) or ""
+        rows.append((name, needs(target), about.partition("\n")[0]))
     return rows
 
 

@@ -25,6 +25,7 @@ VERBS = {
     "distill": Verb("distill", "train a small student on a teacher's similarities"),
     "transform": Verb("transform", "embed new rows with a saved model"),
     "evaluate": Verb("evaluate", "every metric that the inputs allow"),
+    "compare": Verb("compare", "runs side by side, tested over their seeds"),
     "plot": Verb("plot", "a picture of an embedding"),
     "graph": Verb("graph", "build, describe, combine and compare similarity graphs"),
     "datasets": Verb("datasets", "list, describe, fetch and verify data sets"),

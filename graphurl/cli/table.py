@@ -62,9 +62,14 @@ def size(number: float) -> str:
 def metrics(report: Mapping[str, Any], *, skipped: bool = False) -> str:
     """The metrics of a report with their protocols; those that were not measured where asked for."""
     rows = [
-        (name, f"{entry['value']:.4f}", entry["protocol"])
+        (name, f"{entry['value']:.4f}", between(entry), entry["protocol"])
         for name, entry in report.get("metrics", {}).items()
     ]
     if skipped:
-        rows += [(name, "-", reason) for name, reason in report.get("skipped", {}).items()]
-    return columns(("metric", "value", "protocol"), rows) if rows else ""
+        rows += [(name, "-", "", reason) for name, reason in report.get("skipped", {}).items()]
+    return columns(("metric", "value", "95 %", "protocol"), rows) if rows else ""
+
+
+def between(entry: Mapping[str, Any]) -> str:
+    """The ends of a confidence interval, where there is one."""
+    return f"{entry['low']:.4f} to {entry['high']:.4f}" if "low" in entry else ""

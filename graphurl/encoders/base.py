@@ -76,6 +76,14 @@ class Encoder(nn.Module):
         """Constructor arguments that rebuild the same shapes."""
         raise NotImplementedError
 
+    def saved(self) -> dict[str, Tensor]:
+        """All that a saved model needs: the state, and what checkpoints leave out since the data give it again."""
+        return self.state_dict()
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Takes over what `saved` of the same shapes gave."""
+        self.load_state_dict(dict(tensors))
+
     def ahead(self, inputs: Inputs) -> Inputs:
         """Inputs of all samples on which what needs no weights is done once and for all; by default nothing is.
 

@@ -96,7 +96,10 @@ class GraphEmbedder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
         return self.result_.report()
 
     def save(self, folder: str | Path) -> Path:
-        """Writes embedding, settings and model into a folder; `graphurl.Embedding.load` reads it."""
+        """Writes embedding, settings and model into a folder; `graphurl.Embedding.load` reads it.
+
+        The model of `landmarks` holds the fitted rows, which place new ones; other encoders hold none.
+        """
         self._check_fitted()
         return self.result_.save(folder)
 

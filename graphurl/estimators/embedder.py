@@ -13,13 +13,25 @@ from sklearn.utils.validation import validate_data
 from torch import Tensor
 
 from graphurl import registry
+from graphurl.assembly import prepared
+from graphurl.assembly.message import compared_rows
 from graphurl.assembly.start import SPREAD
 from graphurl.data import as_samples
 from graphurl.data.samples import Samples, feature_matrix
+from graphurl.embedding import Embedding
+from graphurl.encoders.landmarks import GIVEN, Landmarks
 from graphurl.errors import InputError
 from graphurl.estimators.base import GraphEmbedder, same_kind
 from graphurl.estimators.continued import go_on
-from graphurl.estimators.inputs import PRECOMPUTED, as_graph, from_distance_rows, started, supervised, unpacked
+from graphurl.estimators.inputs import (
+    PRECOMPUTED,
+    as_graph,
+    from_distance_rows,
+    joined,
+    started,
+    supervised,
+    unpacked,
+)
 from graphurl.functional.sparse import csr_matrix
 from graphurl.graphs import knn
 from graphurl.graphs.graph import Graph
@@ -37,8 +49,8 @@ class Embedder(TransformerMixin, GraphEmbedder):  # type: ignore[misc]  # scikit
         n_neighbors: Neighbours in the kNN graph.
         metric: euclidean, cosine, correlation, manhattan, hamming, jaccard; precomputed, where X is a square matrix of
             distances, dense or sparse (no new row can be placed then); or a function of two blocks of rows (tensors)
-            that returns the distances between them. A function is called in `fit` and not saved: a saved run records
-            that its graph was given, and landmarks place new rows by Euclidean distance.
+            that returns the distances between them. A function is not saved: a saved run records that graph and metric
+            were given, and landmarks then ask for the function before they place new rows.
         loss: bce, mse, kl, gkl, infonce; None is the one of the recipe (kl). With another the map is made by a network
             from sampled pairs.
         encoder: landmarks (free coordinates; new rows among their nearest fitted ones), charts (linear maps side by
@@ -54,7 +66,8 @@ class Embedder(TransformerMixin, GraphEmbedder):  # type: ignore[misc]  # scikit
             is centred and brought to the small spread of a start.
         target_weight: How much labels count, from 0 (`fit` ignores y) to 1 (they alone do); -1 in y is unknown. Labels
             pull classes together, random ones as well: such a map shows what it was told.
-        warm_start: Another `fit` goes on from the trained encoder instead of fresh weights.
+        warm_start: Another `fit` goes on from the trained encoder instead of fresh weights; landmarks may have new rows
+            behind the earlier ones.
         method: Name of a recipe.
         random_state: A whole number makes runs repeatable.
         device: auto, cpu, cuda or mps.
@@ -148,13 +161,26 @@ class Embedder(TransformerMixin, GraphEmbedder):  # type: ignore[misc]  # scikit
         return same_kind(self.fit(X, y, graph=graph).embedding_, X)
 
     def partial_fit(self, X: Any, y: Any = None, *, graph: Any = None) -> Self:
-        """Trains on with a further portion of the rows, on a graph of its own; the first call is a fit.
+        """Trains on with a further portion of the rows; the first call is a fit.
 
-        The portion becomes `embedding_`; `transform` places the rows of all. An encoder forgets what it no longer
-        sees, so portions should be drawn at random, and a further pass over all of them helps.
+        Landmarks take the portion in: its rows start where they are placed, and all rows so far move on, on one graph;
+        `embedding_` has all of them, the portion last. A network trains on a graph of the portion, which becomes
+        `embedding_`, and forgets what it no longer sees: portions should be drawn at random, and a further pass over
+        all of them helps.
         """
         if not hasattr(self, "result_"):
             return self.fit(X, y, graph=graph)
+        if isinstance(self.encoder_, Landmarks):
+            rows, own, ids = unpacked(X)
+            before = self.result_
+            handed = before.recipe.to_dict()["graph"] == "given" and not callable(self.metric)
+            if handed or graph is not None or own is not None or self.target_weight:
+                raise InputError(
+                    "partial_fit of landmarks finds the neighbours of all rows so far, and a graph or labels are given "
+                    "for some: set warm_start=True and fit all rows, the earlier ones first, or use encoder='mlp'"
+                )
+            assert before.samples is not None
+            X = joined(before.samples, _tensor(self._rows(rows, reset=False)), ids)
         samples, given, recipe = self._given(X, graph, reset=False)
         if self.target_weight:
             given = supervised(samples, y, recipe, given, self.target_weight, metric=self.metric)
@@ -168,6 +194,12 @@ class Embedder(TransformerMixin, GraphEmbedder):  # type: ignore[misc]  # scikit
             )
         )  # fmt: skip
 
+    def _keep(self, result: Embedding) -> Self:
+        """Landmarks get the metric that the recipe cannot hold."""
+        if callable(self.metric) and isinstance(result.model.encoder, Landmarks):
+            result.model.encoder.metric = self.metric
+        return super()._keep(result)
+
     def _given(self, x: Any, graph: Any, *, reset: bool = True) -> tuple[Samples, Graph | None, Recipe]:
         """Samples, the graph where it is not the recipe's to build, and the recipe with all settings."""
         rows, own, ids = unpacked(x)
@@ -180,8 +212,9 @@ class Embedder(TransformerMixin, GraphEmbedder):  # type: ignore[misc]  # scikit
         recipe = self._chosen(samples)
         assert isinstance(recipe, Recipe)
         if callable(self.metric) and given is None:
-            assert samples.x is not None
-            given = knn(samples.x, self.n_neighbors, self.metric)
+            _, rows = prepared(samples, recipe)
+            assert rows is not None
+            given = knn(compared_rows(samples, rows, recipe), self.n_neighbors, self.metric)
         if samples.x is None and recipe.encoder != "table":
             raise InputError(f"metric is 'precomputed' and {recipe.encoder!r} reads rows: use encoder='table'")
         return samples, given, recipe
@@ -189,7 +222,9 @@ class Embedder(TransformerMixin, GraphEmbedder):  # type: ignore[misc]  # scikit
     def _resolved(self) -> dict[str, Any]:
         """Settings of the recipe; a function, distances and given coordinates are none."""
         chosen = super()._resolved()
-        if callable(self.metric) or self.metric == PRECOMPUTED:
+        if callable(self.metric):
+            chosen["metric"] = GIVEN
+        elif self.metric == PRECOMPUTED:
             del chosen["metric"]
         if self.init is not None and not isinstance(self.init, str):
             chosen["init"] = "random"

@@ -15,6 +15,7 @@ from graphurl.data.labels import class_labels
 from graphurl.data.loaders import is_loader, read_rows
 from graphurl.data.samples import Samples
 from graphurl.errors import InputError
+from graphurl.functional.sparse import stacked_rows
 from graphurl.graphs import class_neighbors, from_distances, from_knn, labels, supervise
 from graphurl.graphs.graph import Graph
 from graphurl.recipes import Recipe
@@ -87,6 +88,13 @@ def started(array: Any, n: int, dim: int, spread: float) -> Tensor:
     rows = rows - rows.mean(0)
     widest = float(rows.std(0, correction=0).max())
     return rows * (spread / widest) if widest > 0 else rows
+
+
+def joined(before: Samples, rows: Tensor, ids: tuple[str, ...] | None) -> Samples:
+    """The samples of a fit, and further rows behind them; their names, where all have one."""
+    assert before.x is not None
+    names = None if before.ids is None or ids is None else before.ids + ids
+    return Samples(before.name, x=stacked_rows(before.x, rows), ids=names)
 
 
 def without_preparation(samples: Samples, rows: Tensor) -> Samples:

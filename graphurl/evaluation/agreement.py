@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from graphurl.errors import InputError
-from graphurl.evaluation.arrays import as_rows, check_finite, subset_rows
+from graphurl.evaluation.arrays import UNKNOWN, as_labels, as_rows, check_finite, subset_rows
 from graphurl.functional.distance import unit_rows
 from graphurl.functional.neighbors import knn
 from graphurl.functional.spread import uniformity
@@ -62,6 +62,45 @@ def agreement(
         "uniformity": float((uniformity(f[few]) + uniformity(g[few])) / 2),
         "protocol": f"unit rows, k-means with {clusters} clusters and 4 starts a view, {size}, "
         f"uniformity on {len(few):,}, seed {seed}",
+    }
+
+
+def view_agreement(
+    z: Any, view: Any, y: Any = None, clusters: int | None = None, *, subset: int | None = 10_000, seed: int = 0
+) -> dict[str, Any]:
+    """NMI(f, f') · R(f, f') of the embedding and a second view of it, and their alignment (see `agreement`).
+
+    It ranks settings without labels where both numbers are high only for embeddings that group samples *and* tell them
+    apart. It cannot tell whether the groups mean anything, and views that hardly differ agree whatever the embedding
+    is.
+
+    Args:
+        z: Embeddings, (N, d).
+        view: Embeddings of the second view of the same samples, (N, d).
+        y: Labels; only the number of classes counts.
+        clusters: Number of clusters; without it that of the classes, and without labels √(N/2), at most 100.
+        subset: As in `agreement`.
+        seed: Draws the subset and starts k-means.
+
+    Returns:
+        view_nmi, view_retrieval, view_score, alignment and protocol.
+
+    Raises:
+        InputError: As in `agreement`.
+    """
+    rows = len(as_rows(z))
+    if clusters is None and y is not None:
+        labels = as_labels(y, rows)
+        clusters = len(np.unique(labels[labels != UNKNOWN]))
+    if clusters is None or clusters < 2:
+        clusters = max(2, min(100, round((rows / 2) ** 0.5)))
+    found = agreement(z, view, clusters, seed, subset=subset)
+    return {
+        "view_nmi": found["nmi"],
+        "view_retrieval": found["retrieval"],
+        "view_score": found["score"],
+        "alignment": found["alignment"],
+        "protocol": found["protocol"],
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -88,6 +89,24 @@ def finite_rows(x: Any) -> np.ndarray:
     mask = np.ones(x.shape[0], dtype=bool)
     mask[bad] = False
     return mask
+
+
+def digest(x: Any) -> str:
+    """The sha256 of rows or labels: of their shape, type and numbers.
+
+    Args:
+        x: An array, or a scipy sparse matrix.
+    """
+    found = hashlib.sha256(f"{tuple(x.shape)} {x.dtype}".encode())
+    if hasattr(x, "toarray"):
+        blocks = [x.indptr, x.indices, x.data]
+    elif x.dtype.kind in "OUS":
+        blocks = [np.frombuffer("\0".join(map(str, x.tolist())).encode(), dtype=np.uint8)]
+    else:
+        blocks = [x[rows] for rows in row_blocks(x)] if x.ndim > 1 else [x]
+    for block in blocks:
+        found.update(np.ascontiguousarray(block).data)
+    return found.hexdigest()
 
 
 def check_finite(x: Any, name: str) -> None:

@@ -15,8 +15,8 @@ _MINIBATCH_ABOVE = 20_000
 def kmeans_scores(z: Any, y: Any, n_clusters: int | None = None, *, seed: int = 0) -> dict[str, Any]:
     """Agreement of k-means clusters with the classes, without any label used for the clusters.
 
-    NMI (arithmetic normalisation) and ARI compare two partitions; ARI is corrected for chance, NMI is not
-    and grows with the number of clusters. Clustering accuracy matches clusters to classes one to one
+    NMI and AMI (arithmetic normalisation) and ARI compare two partitions; ARI and AMI are corrected for chance, NMI is
+    not and grows with the number of clusters. Clustering accuracy matches clusters to classes one to one
     (Hungarian method), so it suits as many clusters as classes. All three presume round clusters of similar
     size, as k-means does: a map of long, thin or very unequal clusters scores low although the classes are
     well separated.
@@ -28,12 +28,12 @@ def kmeans_scores(z: Any, y: Any, n_clusters: int | None = None, *, seed: int = 
         seed: Makes k-means (4 starts; in mini-batches above 20,000 rows) repeatable.
 
     Returns:
-        nmi, ari, clustering_accuracy, clusters and protocol.
+        nmi, ami, ari, clustering_accuracy, clusters and protocol.
 
     Raises:
         InputError: Fewer than two classes, or fewer rows than clusters.
     """
-    from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+    from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score, normalized_mutual_info_score
 
     rows = as_rows(z)
     check_finite(rows, "z")
@@ -51,6 +51,7 @@ def kmeans_scores(z: Any, y: Any, n_clusters: int | None = None, *, seed: int = 
     truth, guess = labels[known], found[known]
     return {
         "nmi": float(normalized_mutual_info_score(truth, guess)),
+        "ami": float(adjusted_mutual_info_score(truth, guess)),
         "ari": float(adjusted_rand_score(truth, guess)),
         "clustering_accuracy": matched_accuracy(truth, guess),
         "clusters": clusters,

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 from graphurl.errors import unknown
 
-# Name → "module:function". A function asks for what it needs by the names of its parameters (z, x, y, splits,
-# links, seed) and returns a dict: its number under the metric's name or under "accuracy", and its "protocol".
+# Name → "module:function". A function asks for what it needs by the names of its parameters (z, x, y, splits, view,
+# graph, links, seed) and returns a dict: its number under the metric's name or under "accuracy", its "protocol", and
+# where the number is a mean over rows those rows' numbers under "outcomes", of which a confidence interval is made.
 METRICS: dict[str, str] = {
     "trustworthiness": "graphurl.evaluation.neighborhood:neighborhood",
     "continuity": "graphurl.evaluation.neighborhood:neighborhood",
@@ -35,14 +36,48 @@ METRICS: dict[str, str] = {
     "link_mrr": "graphurl.evaluation.links:link_scores",
 }
 
-# Measured only when asked for by name: they take minutes, or answer what another metric has answered.
+# Measured as well where everything is asked for ("all", graphurl evaluate), seconds on 70,000 rows.
+FURTHER: dict[str, str] = {
+    "rank_correlation": "graphurl.evaluation.ranking:ranking",
+    "lcmc": "graphurl.evaluation.ranking:ranking",
+    "shepard": "graphurl.evaluation.geometry:geometry",
+    "shepard_rank": "graphurl.evaluation.geometry:geometry",
+    "triplets": "graphurl.evaluation.geometry:geometry",
+    "cai_lim": "graphurl.evaluation.transport:cai_lim",
+    "ridge_probe": "graphurl.evaluation.ridge:ridge_probe",
+    "labels_1_percent": "graphurl.evaluation.ridge:few_labels",
+    "labels_10_percent": "graphurl.evaluation.ridge:few_labels",
+    "silhouette": "graphurl.evaluation.silhouette:silhouette",
+    "ami": "graphurl.evaluation.cluster:kmeans_scores",
+    "map": "graphurl.evaluation.retrieval:average_precision",
+    "hubness": "graphurl.evaluation.hubs:hubness",
+    "view_nmi": "graphurl.evaluation.agreement:view_agreement",
+    "view_retrieval": "graphurl.evaluation.agreement:view_agreement",
+    "view_score": "graphurl.evaluation.agreement:view_agreement",
+    "alignment": "graphurl.evaluation.agreement:view_agreement",
+    "edge_auc": "graphurl.evaluation.edges:edge_scores",
+    "edge_ap": "graphurl.evaluation.edges:edge_scores",
+    "edge_mrr": "graphurl.evaluation.edges:edge_scores",
+    "homophily_captured": "graphurl.evaluation.edges:homophily_captured",
+    "path_distortion": "graphurl.evaluation.edges:path_distortion",
+    "path_correlation": "graphurl.evaluation.edges:path_distortion",
+}
+
+# Measured only when asked for by name: they take minutes or a package more, or answer what another has answered.
 ON_REQUEST: dict[str, str] = {
     "linear_protocol": "graphurl.evaluation.protocols:linear_protocol",
     "fast_linear": "graphurl.evaluation.protocols:fast_linear",
     "confident_accuracy": "graphurl.evaluation.confident:confident_accuracy",
     "hdbscan_nmi": "graphurl.evaluation.cluster:hdbscan_scores",
     "split_probe": "graphurl.evaluation.splits:split_probe",
+    "gromov_wasserstein": "graphurl.evaluation.transport:gromov_wasserstein",
 }
+
+# Less is better; of all others more is.
+LOWER = frozenset(
+    {"mean_cosine", "uniformity", "nlad", "cai_lim", "gromov_wasserstein", "hubness", "alignment", "path_distortion"}
+)
+ALL = "all"
 
 # Directions and weighted votes say little about a map to look at, so up to this dimension they are not in the default.
 MAP_DIMENSIONS = 3
@@ -68,8 +103,13 @@ def default_metrics(dim: int, links: bool = False) -> list[str]:
 def requested(metrics: Iterable[str]) -> list[str]:
     """Names that were asked for, each once; an unknown one is refused."""
     names = [metrics] if isinstance(metrics, str) else list(metrics)
-    known = {**METRICS, **ON_REQUEST}
+    known = targets()
     for name in names:
         if name not in known:
             raise unknown("metric", name, known)
     return list(dict.fromkeys(names))
+
+
+def targets() -> dict[str, str]:
+    """Every metric there is: name → "module:function"."""
+    return {**METRICS, **FURTHER, **ON_REQUEST}

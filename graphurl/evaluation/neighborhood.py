@@ -10,7 +10,11 @@ from torch import Tensor
 
 from graphurl.errors import InputError
 from graphurl.evaluation.arrays import as_rows, as_space, check_finite, dense, subset_rows
+from graphurl.evaluation.intervals import Outcomes
 from graphurl.functional.distance import Metric, chunked_squared_distances, rows_in_budget
+
+# Numbers that fit the cache of a core.
+_CACHED = 2**16
 
 
 def trustworthiness(
@@ -138,18 +142,33 @@ def neighborhood(
     """
     found = _ranks(x, z, k, metric, metric_z, subset, seed)
     in_x, in_z, rows = found["x"], found["z"], len(found["x"])
-    part = f"{rows:,}-row subset, seed {seed}" if rows < len(z) else f"all {rows:,} rows"
     return {
         "trustworthiness": _score(in_x, k),
         "continuity": _score(in_z, k),
         "overlap": _share(in_x, k),
-        "protocol": f"k={k}, {_name(metric)} in x, {_name(metric_z)} in z, {part}",
+        "outcomes": Outcomes({
+            "trustworthiness": _score_rows(in_x, k).numpy(),
+            "continuity": _score_rows(in_z, k).numpy(),
+            "overlap": (in_x <= k).double().mean(1).numpy(),
+        }),
+        "protocol": f"k={k}, {metric_name(metric)} in x, {metric_name(metric_z)} in z, "
+        f"{part_words(rows, len(z), seed)}",
     }
+
+
+def part_words(used: int, rows: int, seed: int) -> str:
+    """Which rows were taken, in words."""
+    return f"{used:,}-row subset, seed {seed}" if used < rows else f"all {used:,} rows"
 
 
 def _score(ranks: Tensor, k: int) -> float:
     n = len(ranks)
     return 1.0 - float((ranks - k).clamp(min=0).sum()) * (2.0 / (n * k * (2.0 * n - 3.0 * k - 1.0)))
+
+
+def _score_rows(ranks: Tensor, k: int) -> Tensor:
+    """What each row contributes to `_score`, which is their mean."""
+    return 1.0 - (ranks - k).clamp(min=0).sum(1).double() * (2.0 / (k * (2.0 * len(ranks) - 3.0 * k - 1.0)))
 
 
 def _share(ranks: Tensor, k: int) -> float:
@@ -160,7 +179,7 @@ def _ranks(
     x: Any, z: Any, k: int, metric: Metric, metric_z: Metric, subset: int | None, seed: int, sides: str = "xz"
 ) -> dict[str, Tensor]:
     """By side, (N, k) from 1: "x", ranks in x of the k neighbours in z; "z", ranks in z of those in x."""
-    first, second = _same_rows(x, z, subset, seed)
+    first, second = same_rows(x, z, subset, seed)
     n = len(first)
     if not 1 <= k < n / 2:
         raise InputError(f"k={k} neighbours of {n} rows: k has to be at least 1 and below half the rows")
@@ -180,7 +199,21 @@ def _ranks(
     return {side: torch.cat(parts) for side, parts in found.items()}
 
 
-def _same_rows(x: Any, z: Any, subset: int | None, seed: int) -> tuple[Tensor, Tensor]:
+def same_rows(x: Any, z: Any, subset: int | None, seed: int) -> tuple[Tensor, Tensor]:
+    """The rows of both spaces that are compared, in float64.
+
+    Args:
+        x: The original space.
+        z: The embedding.
+        subset: Most rows; None for all.
+        seed: Draws them.
+
+    Returns:
+        Rows of x and of z.
+
+    Raises:
+        InputError: Rows that do not match or are not finite.
+    """
     first, second = as_space(x), as_rows(z)
     if first.shape[0] != second.shape[0]:
         raise InputError(f"x has {first.shape[0]} rows and z {second.shape[0]}: both need one row per sample")
@@ -207,10 +240,17 @@ def _nearest(block: Tensor, k: int) -> Tensor:
 
 def _rank_of(block: Tensor, columns: Tensor) -> Tensor:
     """Ranks, from 1, of the entries at some columns within their row; equal entries by column."""
+    # A few rows at a time: every column is a pass over them, and they stay in the cache.
+    size = max(1, _CACHED // block.shape[1])
+    parts = zip(torch.split(block, size), torch.split(columns, size), strict=True)
+    return torch.from_numpy(np.concatenate([_ranks_in(d2.numpy(), at.numpy()) for d2, at in parts]))
+
+
+def _ranks_in(entries: np.ndarray, columns: np.ndarray) -> np.ndarray:
     # NumPy counts bits an order of magnitude faster than a boolean sum of torch.
-    entries, values = block.numpy(), block.gather(1, columns).numpy()
+    values = np.take_along_axis(entries, columns, axis=1)
     ranks = np.empty(columns.shape, dtype=np.int64)
-    for i, column in enumerate(columns.numpy().T):
+    for i, column in enumerate(columns.T):
         value = values[:, i, None]
         ranks[:, i] = np.count_nonzero(entries < value, axis=1) + 1
         equal = entries == value
@@ -218,8 +258,9 @@ def _rank_of(block: Tensor, columns: Tensor) -> Tensor:
         if len(tied):
             earlier = np.arange(entries.shape[1]) < column[tied, None]
             ranks[tied, i] += np.count_nonzero(equal[tied] & earlier, axis=1)
-    return torch.from_numpy(ranks)
+    return ranks
 
 
-def _name(metric: Metric) -> str:
+def metric_name(metric: Metric) -> str:
+    """What to call a metric that may be a function."""
     return metric if isinstance(metric, str) else getattr(metric, "__name__", "callable")

@@ -12,6 +12,7 @@ import torch
 
 from graphurl.errors import InputError
 from graphurl.evaluation.arrays import UNKNOWN, as_labels, as_rows, as_splits, check_finite
+from graphurl.evaluation.intervals import Outcomes
 
 GRID = (0.1, 1.0, 10.0, 100.0, 1000.0)
 TEST_SHARE = 1 / 7
@@ -77,8 +78,10 @@ def linear_probe(
         model, chosen, best = _choose(rows, task.y, train, val, grid, max_iter)
     scaling = "standardised columns" if by_column else "unit rows"
     choice = "C=1" if val is None else f"C={chosen:g} chosen on {len(val):,} validation rows"
+    hits = model.predict(rows[test]) == task.y[test]
     return {
-        "accuracy": float(np.mean(model.predict(rows[test]) == task.y[test])),
+        "accuracy": float(np.mean(hits)),
+        "outcomes": Outcomes({"accuracy": hits}),
         "val_accuracy": best,
         "C": chosen,
         "train": len(train),
@@ -128,9 +131,10 @@ def knn_accuracy(
         raise InputError(f"k={k} neighbours of {len(train)} training rows: k is between 1 and that number")
     rows = torch.from_numpy(np.ascontiguousarray(task.z))
     found = knn(rows[test], k, y=rows[train], metric=metric, method=method, seed=seed)
-    voted = _vote(task.y[train][found.indices.numpy()])
+    hits = _vote(task.y[train][found.indices.numpy()]) == task.y[test]
     return {
-        "accuracy": float(np.mean(voted == task.y[test])),
+        "accuracy": float(np.mean(hits)),
+        "outcomes": Outcomes({"accuracy": hits}),
         "k": k,
         "train": len(train),
         "test": len(test),
@@ -155,6 +159,7 @@ def majority(z: Any, y: Any, splits: Mapping[str, Any] | None = None, *, seed: i
     hits = task.y[task.parts["test"]] == classes[counts.argmax()]
     return {
         "accuracy": float(np.mean(hits)),
+        "outcomes": Outcomes({"accuracy": hits}),
         "train": len(task.parts["train"]),
         "test": len(hits),
         "protocol": f"most frequent training class, {_origin(task, seed)}",

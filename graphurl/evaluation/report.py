@@ -16,10 +16,15 @@ from typing import Any
 import numpy as np
 
 from graphurl.errors import InputError, unknown
-from graphurl.evaluation.arrays import as_column, as_rows, as_space, finite_rows, split_masks
-from graphurl.evaluation.metrics import METRICS, ON_REQUEST, default_metrics, requested
+from graphurl.evaluation.arrays import as_column, as_rows, as_space, digest, finite_rows, split_masks
+from graphurl.evaluation.intervals import interval
+from graphurl.evaluation.metrics import ALL, FURTHER, METRICS, default_metrics, requested, targets
 
 _Metric = Callable[..., dict[str, Any]]
+_WORDS = {
+    "x": "the original space (x)", "y": "labels (y)", "view": "a second view (view)", "graph": "a graph (graph)",
+    "links": "held-out edges (links)",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -27,12 +32,15 @@ class Report:
     """What was measured, how, and what was not.
 
     Attributes:
-        metrics: By name: value, protocol, and what belongs to it (C, validation accuracy, counts).
+        metrics: By name: value, protocol, what belongs to it (C, validation accuracy, counts), and where the value is
+            a mean over rows "low" and "high": 95 % of means over rows drawn again (bootstrap) lie between them. What
+            was fitted stays as it is; another seed of the run may differ by more.
         skipped: By name: why there is no number.
         seed: Drew every subset, split and start.
         rows: Counts: given, used, and left_out because they were not finite.
         timing: Wall seconds by function (several metrics may come from one).
         versions: Of Python and of the packages that computed the numbers.
+        hashes: sha256 of what was given, by name (z, x, y, view, graph).
     """
 
     metrics: Mapping[str, Mapping[str, Any]]
@@ -41,6 +49,7 @@ class Report:
     rows: Mapping[str, int] = field(default_factory=dict)
     timing: Mapping[str, float] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    hashes: Mapping[str, str] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> float:
         """Returns the value of one metric."""
@@ -86,6 +95,8 @@ def evaluate(
     metrics: Iterable[str] | None = None,
     seed: int = 0,
     *,
+    view: Any = None,
+    graph: Any = None,
     links: Any = None,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Report:
@@ -100,8 +111,10 @@ def evaluate(
         x: The space they came from, (N, F), dense or sparse; for the neighbourhood metrics.
         y: Labels, (N,), -1 where unknown; for probes and clusters.
         splits: Masks (N,) or row numbers, "train", "val", "test"; without them probes draw their own.
-        metrics: Names of `METRICS` or `ON_REQUEST`; None for all of `default_metrics` that are possible.
+        metrics: Names; None for all of `default_metrics` that are possible, "all" for those of `FURTHER` as well.
         seed: Draws every subset, split and start.
+        view: Embeddings of a second view of the same samples, (N, d).
+        graph: The graph of the samples (`graphs.Graph`), for edges, homophily and paths.
         links: Edges that were held out (`graphs.links.Links`), for link prediction.
         settings: Arguments by function: ``{"knn_accuracy": {"k": 20, "metric": "cosine"}}``.
 
@@ -111,33 +124,42 @@ def evaluate(
     Raises:
         InputError: Inputs that do not match, an unknown name, or a requested metric that is impossible.
     """
-    given = _matching(z, x, y, splits)
-    names = default_metrics(given["z"].shape[1], links is not None) if metrics is None else requested(metrics)
-    targets = {**METRICS, **ON_REQUEST}
+    given = _matching(z, x, y, splits, view)
+    named = metrics is not None and metrics != ALL
+    if metrics is None:
+        names = default_metrics(given["z"].shape[1], links is not None)
+    else:
+        names = requested(metrics) if named else [*METRICS, *FURTHER]
+    known = targets()
+    hashes: dict[str, str] = {name: digest(given[name]) for name in ("z", "x", "y", "view") if name in given}
     kept, rows = _finite(given)
     kept["seed"] = seed
-    if links is not None:
+    if graph is not None or links is not None:
         if rows["left_out"]:
-            raise InputError("z has rows that are not finite: link prediction needs a vector of every node")
-        kept["links"] = links
+            raise InputError("z has rows that are not finite: graphs need a vector of every node")
+        kept |= {name: value for name, value in (("graph", graph), ("links", links)) if value is not None}
+    if graph is not None:
+        if graph.num_nodes != rows["given"]:
+            raise InputError(f"the graph has {graph.num_nodes} nodes and z {rows['given']} rows: give a row a node")
+        hashes["graph"] = graph.hash
     results: dict[str, dict[str, Any] | InputError] = {}
     timing: dict[str, float] = {}
     found: dict[str, dict[str, Any]] = {}
     skipped: dict[str, str] = {}
     for name in names:
-        target = targets[name]
+        target = known[name]
         if target not in results:
             started = time.perf_counter()
             results[target] = _attempt(target, kept, settings or {})
             timing[target.partition(":")[2]] = round(time.perf_counter() - started, 4)
         result = results[target]
         if isinstance(result, InputError):
-            if metrics is not None:
+            if named:
                 raise InputError(f"{name} cannot be measured: {result}") from result
             skipped[name] = str(result)
         else:
-            found[name] = _entry(name, result)
-    return Report(found, skipped, seed, rows, timing, _versions())
+            found[name] = _entry(name, result, seed)
+    return Report(found, skipped, seed, rows, timing, _versions(), hashes)
 
 
 def summarise(reports: Sequence[Report]) -> dict[str, dict[str, Any]]:
@@ -158,13 +180,17 @@ def summarise(reports: Sequence[Report]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _matching(z: Any, x: Any, y: Any, splits: Mapping[str, Any] | None) -> dict[str, Any]:
+def _matching(z: Any, x: Any, y: Any, splits: Mapping[str, Any] | None, view: Any) -> dict[str, Any]:
     given: dict[str, Any] = {"z": as_rows(z)}
     rows = len(given["z"])
     if x is not None:
         given["x"] = as_space(x)
         if given["x"].shape[0] != rows:
             raise InputError(f"x has {given['x'].shape[0]} rows and z {rows}: both need one row per sample")
+    if view is not None:
+        given["view"] = as_rows(view, "view")
+        if given["view"].shape != given["z"].shape:
+            raise InputError(f"view has shape {given['view'].shape} and z {given['z'].shape}: give the same rows twice")
     if y is not None:
         given["y"] = as_column(y, rows)
     if splits:
@@ -175,8 +201,9 @@ def _matching(z: Any, x: Any, y: Any, splits: Mapping[str, Any] | None) -> dict[
 def _finite(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
     """The inputs without their rows that are not finite, and the counts."""
     keep = finite_rows(given["z"])
-    if "x" in given:
-        keep = keep & finite_rows(given["x"])
+    for name in ("x", "view"):
+        if name in given:
+            keep = keep & finite_rows(given[name])
     total, used = len(keep), int(keep.sum())
     rows = {"given": total, "used": used, "left_out": total - used}
     if used == total:
@@ -198,8 +225,7 @@ def _attempt(
     parameters = inspect.signature(metric).parameters
     needed = [name for name, p in parameters.items() if p.default is p.empty and name not in given]
     if needed:
-        words = {"x": "the original space (x)", "y": "labels (y)", "links": "held-out edges (links)"}
-        return InputError(f"needs {' and '.join(words.get(name, name) for name in needed)}")
+        return InputError(f"needs {' and '.join(_WORDS.get(name, name) for name in needed)}")
     own = settings.get(attribute, {})
     for name in own:
         if name not in parameters:
@@ -211,13 +237,17 @@ def _attempt(
         return error
 
 
-def _entry(name: str, result: Mapping[str, Any]) -> dict[str, Any]:
-    value = float(result[name] if name in result else result["accuracy"])
+def _entry(name: str, result: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    key = name if name in result else "accuracy"
+    value = float(result[key])
     if not math.isfinite(value):
         raise ValueError(f"{name} is {value}")
-    own = {*METRICS, *ON_REQUEST, "accuracy", "protocol"}
-    around = {key: _plain(v) for key, v in result.items() if key not in own}
-    return {"value": value, "protocol": str(result["protocol"]), **around}
+    outcomes = result.get("outcomes", {})
+    around: dict[str, Any] = {"value": value, "protocol": str(result["protocol"])}
+    if key in outcomes and len(outcomes[key]) > 1:
+        around["low"], around["high"] = interval(outcomes[key], seed)
+    own = {*targets(), "accuracy", "protocol", "outcomes"}
+    return {**around, **{key: _plain(v) for key, v in result.items() if key not in own}}
 
 
 def _plain(value: Any) -> Any:

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 
 from graphurl.errors import InputError, unknown
+from graphurl.evaluation.arrays import subset_rows
+from graphurl.evaluation.intervals import Outcomes
 from graphurl.evaluation.parts import parts_of
-from graphurl.functional.distance import rows_in_budget
+from graphurl.functional.distance import chunked_squared_distances, rows_in_budget
 from graphurl.functional.neighbors import knn
 
 VOTERS = (5, 20, 200)
@@ -66,15 +68,17 @@ def weighted_knn(
     most = min(max(VOTERS), len(train))
     found = knn(parts.z[test], most, y=parts.z[train], metric=metric, method=method, seed=seed)
     labels, d2 = parts.y[train][found.indices], found.distances.double().square()
-    scores = {}
+    scores, outcomes = {}, {}
     for k in VOTERS:
         weights = vote_weights(d2[:, :k], metric, temperature)
         voted = weighted_vote(labels[:, :k], weights, parts.classes)
-        scores[f"weighted_knn_{k}"] = float((voted == parts.y[test]).double().mean())
+        outcomes[f"weighted_knn_{k}"] = (voted == parts.y[test]).double().numpy()
+        scores[f"weighted_knn_{k}"] = float(outcomes[f"weighted_knn_{k}"].mean())
     power = f"cos/{temperature:g}" if metric == "cosine" else f"-d²/{2 * temperature:g}, d over its mean"
     ks = _cut(VOTERS, len(train), "training rows")
     return {
         **scores,
+        "outcomes": Outcomes(outcomes),
         "train": len(train),
         "test": len(test),
         "protocol": f"{ks}, {metric}, votes e^({power}), {method} search, {parts.origin(seed)}",
@@ -125,8 +129,67 @@ def recall(
     ks = _cut(RANKS, others, "other test rows")
     return {
         **{f"recall_{k}": float(hits[:, :k].any(1).double().mean()) for k in RANKS},
+        "outcomes": Outcomes({f"recall_{k}": hits[:, :k].any(1).double().numpy() for k in RANKS}),
         "test": len(test),
         "protocol": f"{ks}, {metric}, leave one out within test, {method} search, {parts.origin(seed)}",
+    }
+
+
+def average_precision(
+    z: Any,
+    y: Any,
+    splits: Mapping[str, Any] | None = None,
+    metric: str = "cosine",
+    *,
+    queries: int = 1000,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Mean average precision (MAP) of retrieval: are all rows of the own class before those of others?
+
+    A query ranks all other test rows by distance; its average precision is the mean, over the rows of its class, of
+    the share of that class among all rows at least as near. Unlike recall at k it asks for *every* row of the class, so
+    a class in two far clusters scores low although each row has neighbours of its own. Chance is about the share of
+    the class, so values over different classes do not compare. Ties rank by row number.
+
+    Args:
+        z: Embeddings, (N, d).
+        y: Class of every row, -1 where unknown; such rows are left out.
+        splits: As in `weighted_knn`.
+        metric: cosine or euclidean.
+        queries: Most rows that ask, drawn at random; all test rows are ranked.
+        seed: Draws the queries, and the split that is not given.
+
+    Returns:
+        map, queries, test (row counts) and protocol.
+
+    Raises:
+        InputError: No class with two test rows, or as in `weighted_knn`.
+    """
+    if metric not in DISTANCES:
+        raise unknown("metric", metric, DISTANCES)
+    parts = parts_of(z, y, splits, seed)
+    labels = parts.y[parts.test]
+    # A row that is alone in its class has nothing to find.
+    asking = torch.nonzero(torch.bincount(labels)[labels] > 1)[:, 0]
+    if not len(asking):
+        raise InputError("every test row is alone in its class: retrieval needs classes of two test rows or more")
+    asking = asking[torch.from_numpy(subset_rows(len(asking), queries, seed))]
+    rows = parts.z[parts.test].double()
+    found = []
+    for start, d2 in chunked_squared_distances(rows[asking], rows, metric):
+        here = asking[start : start + len(d2)]
+        d2[torch.arange(len(d2)), here] = torch.inf
+        right = (labels[d2.sort(dim=1, stable=True).indices] == labels[here, None]).double()
+        right[:, -1] = 0  # the query itself
+        precision = right.cumsum(1) / torch.arange(1, len(rows) + 1)
+        found.append((precision * right).sum(1) / right.sum(1))
+    values = torch.cat(found)
+    return {
+        "map": float(values.mean()),
+        "outcomes": Outcomes({"map": values.numpy()}),
+        "queries": len(asking),
+        "test": len(rows),
+        "protocol": f"{len(asking):,} queries among {len(rows):,} test rows, {metric}, {parts.origin(seed)}",
     }
 
 

@@ -89,6 +89,16 @@ def some_rows(x: Tensor, rows: Tensor) -> Tensor:
     return csr_matrix(counts, x.col_indices()[entry], x.values()[entry], (len(rows), x.shape[1]))
 
 
+def stacked_rows(x: Tensor, y: Tensor) -> Tensor:
+    """The rows of x, and those of y behind them in the layout of x: dense or sparse CSR."""
+    if x.layout == torch.strided:
+        return torch.cat([x, y.to_dense() if y.layout != torch.strided else y])
+    y = y.to_sparse_csr() if y.layout == torch.strided else y
+    crow = torch.cat([x.crow_indices(), y.crow_indices()[1:] + len(x.col_indices())])
+    col, value = (torch.cat([part(x), part(y)]) for part in (Tensor.col_indices, Tensor.values))
+    return csr_matrix(crow, col, value, (len(x) + len(y), x.shape[1]))
+
+
 def indicator(col: Tensor, width: int) -> Tensor:
     """A sparse matrix with ones at the given columns of each row.
 
@@ -129,17 +139,32 @@ def _scipy(matrix: Tensor) -> csr_array:
     return csr_array(tuple(part.detach().numpy() for part in parts), shape=tuple(matrix.shape))
 
 
-def equal_rows(x: Tensor) -> Tensor | None:
+def equal_rows(x: Tensor, *, scaled: bool = False) -> Tensor | None:
     """A number for each row, the same for equal ones; None where no two are equal.
 
     Rows are told apart by a projection on a random direction in float64: of different rows two agree by a chance of
     about 1e-16, and then count as equal.
+
+    Args:
+        x: Rows, dense or sparse CSR.
+        scaled: Rows count as equal, too, where one is a multiple of the other and no rounding has bent it.
     """
     direction = torch.rand(x.shape[1], generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(x.device)
+
+    def key_of(rows: Tensor) -> Tensor:
+        if scaled:  # quotients of exact multiples are the same to the last bit, which unit rows are not
+            peak = rows.abs().amax(1, keepdim=True)
+            rows = rows / peak.masked_fill(peak == 0, 1)
+        return (rows * direction).sum(1)
+
     if x.layout == torch.strided:
-        key = torch.cat([(x[rows].double() * direction).sum(1) for rows in row_blocks(x)])
+        key = torch.cat([key_of(x[rows].double()) for rows in row_blocks(x)])
     else:
-        value = x.values().double() * direction[x.col_indices()]
-        key = torch.segment_reduce(value, "sum", offsets=x.crow_indices(), axis=0, initial=0)
+        starts, value = x.crow_indices(), x.values().double()
+        if scaled:
+            peak = torch.segment_reduce(value.abs(), "max", offsets=starts, axis=0, initial=0)
+            value = value / torch.repeat_interleave(peak.masked_fill(peak == 0, 1), starts.diff())
+        value = value * direction[x.col_indices()]
+        key = torch.segment_reduce(value, "sum", offsets=starts, axis=0, initial=0)
     different, group = torch.unique(key, return_inverse=True)
     return None if len(different) == len(key) else group

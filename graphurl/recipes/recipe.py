@@ -24,8 +24,9 @@ class Recipe(Choices):
             standard (columns of mean 0 and deviation 1), scale (one factor for the whole table), pca-50 or pca-100
             (leading principal coordinates).
         n_neighbors: Neighbours in the kNN graph.
-        metric: Distance between feature rows: euclidean, cosine, correlation, manhattan, hamming or jaccard. All but
-            the first compare rows as they are given where features is scale or pca-*, which move the origin.
+        metric: Distance between feature rows: euclidean, cosine, correlation, manhattan, hamming or jaccard; given
+            stands for a function that was handed over, which no file holds. All but the first compare rows as they
+            are given where features is scale or pca-*, which move the origin; free coordinates then read no others.
         alpha: Weight of the second graph.
         max_hops: Length of shortest paths that fill p_X beyond the edges; 1 keeps the edges only.
         nu_x: ν of the prescribed similarity.
@@ -76,3 +77,18 @@ class Recipe(Choices):
     def free(self) -> bool:
         """Whether the coordinates of each sample are trained themselves."""
         return self.encoder in ("table", "landmarks")
+
+    @property
+    def compares(self) -> str:
+        """Preparation of the rows that the metric compares: none where `features` would move the origin.
+
+        Angles, signs, zeros and equal values mean something only in rows as they are given; Euclidean distances are
+        the same from any origin.
+        """
+        moves = self.features == "scale" or self.features.startswith("pca-")
+        return "none" if moves and self.metric != "euclidean" else self.features
+
+    @property
+    def reads(self) -> str:
+        """Preparation of the rows that the encoder reads: free coordinates read those that are compared."""
+        return self.compares if self.free else self.features

@@ -1,10 +1,12 @@
-"""Loss and embedded similarity of a recipe."""
+"""Loss and embedded similarity of a recipe, and what they allow."""
 
 from __future__ import annotations
 
 from graphurl import registry
 from graphurl.losses.base import Loss
 from graphurl.recipes.choices import Choices
+from graphurl.recipes.recipe import Recipe
+from graphurl.relations.routes import is_radial
 from graphurl.similarity import Similarity
 
 #: Settings of a recipe that a loss may have.
@@ -32,3 +34,9 @@ def similarity_of(recipe: Choices, loss: Loss) -> Similarity:
         metric=recipe.metric_z,
         normalised=recipe.normalised,
     )
+
+
+def on_grid(recipe: Recipe) -> bool:
+    """Whether all pairs are added up at once whatever their number: free coordinates, and a loss of radial sums."""
+    loss = loss_of(recipe)
+    return recipe.free and is_radial(loss, similarity_of(recipe, loss), recipe.dim)

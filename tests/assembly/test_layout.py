@@ -16,13 +16,20 @@ from graphurl.assembly import graphs as module
 from graphurl.data.samples import Samples
 from graphurl.errors import InputError
 from graphurl.graphs.graph import Graph
-from graphurl.recipes import Recipe
+from graphurl.recipes import Recipe, maps
 from graphurl.recipes.maps import fitting
 from graphurl.relations.shuffled import RowBatches
 from graphurl.relations.teacher import Teacher
 from graphurl.training.trainer import Trained, Trainer
 
+STEPS = 60
 pytestmark = pytest.mark.filterwarnings("ignore::graphurl.errors.GraphWarning")
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Layouts of a fifth of the steps."""
+    monkeypatch.setattr(maps, "MAP", maps.MAP.but(epochs=STEPS))
 
 
 def blobs(n: int = 120) -> Tensor:
@@ -51,10 +58,18 @@ def module_recipe(encoder: str) -> Recipe:
 def test_the_teacher_is_the_default_map(encoder: str) -> None:
     x = blobs()
     found = module_recipe(encoder)
-    wanted = graphurl.embed(x, encoder="table", n_neighbors=5, device="cpu").z
+    wanted = graphurl.embed(x, encoder="table", n_neighbors=5, epochs=STEPS, device="cpu").z
     teacher = teacher_of(Samples("rows", x), found)
     np.testing.assert_allclose(teacher.vectors.numpy(), wanted - wanted.mean(0), rtol=1e-4, atol=1e-4)
     assert teacher.unit == pytest.approx(float((wanted - wanted.mean(0)).std()), rel=1e-3)
+
+
+def test_rows_that_are_pictures_or_have_named_columns_are_prepared_first() -> None:
+    x = torch.cat([blobs()] * 12, dim=1) + torch.randn(120, 72, generator=torch.Generator().manual_seed(1))
+    names = tuple(f"c{i}" for i in range(72))
+    pictures = Samples("pictures", x, shape=(2, 6, 6), y=torch.arange(120) % 4, feature_names=names)
+    found = embed(pictures, encoder="charts")
+    np.testing.assert_array_equal(found.z, embed(x, encoder="charts").z)
 
 
 @pytest.mark.parametrize(("encoder", "epochs"), [("mlp", 60), ("charts", None)])

@@ -17,7 +17,7 @@ from graphurl.bench.peers import loaded
 from graphurl.bench.vectors import NodeBench, Task, measured, vectors
 from graphurl.cli import main
 from graphurl.data import load
-from graphurl.errors import InputError
+from graphurl.errors import InputError, RunError
 
 METHOD = """
 import torch
@@ -120,6 +120,7 @@ def test_another_value_or_other_code_is_another_file(
     row, (peer,) = Row("a"), peers(folder)
     bench = NodeBench(tmp_path, "toy-citation")
     first = [bench.path(row, 0), bench.path(peer, 0)]
+    assert [len(bench.repeats(each, range(3))) for each in (row, peer, Row("a", "filter"))] == [3, 3, 1]
     assert first == [NodeBench(tmp_path, "toy-citation").path(row, 0), bench.path(peer, 0)]
     others = {
         bench.path(row, 1), bench.path(peer, 1), bench.path(Row("a", changes={"lr": 1.0}), 0),
@@ -184,6 +185,35 @@ def test_the_command_measures_once_and_goes_on(
     assert (tmp_path / "out" / "toy-citation" / "main.md").read_text() == first.out
     assert main([*call, "--group", "some"]) == 2
     assert "main" in capsys.readouterr().err
+
+
+def test_a_line_that_diverges_is_left_out_and_the_table_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(self: NodeBench, row: Row, seed: int) -> dict[str, Any]:
+        if row.name.startswith("infonce knn"):
+            raise RunError("the loss became nan: lower lr")
+        return runs(70 + seed)[0]
+
+    monkeypatch.setattr(NodeBench, "run", run)
+    call = ["bench", "nodes", "--data", "toy-citation", "--group", "losses", "--seeds", "2", "--out", str(tmp_path)]
+    assert main(call) == 0
+    out, err = capsys.readouterr()
+    assert err.count("infonce knn static is left out: the loss became nan") == 1
+    assert "\ninfonce knn static is left out: the loss became nan: lower lr\ninfonce knn dynamic is left out" in out
+    assert "| infonce knn static |" not in out and "| infonce citation static | 70.5 ± 0.7 |" in out
+    assert (tmp_path / "toy-citation" / "losses.md").read_text() == out
+    assert main([*call, "--table"]) == 0
+    assert capsys.readouterr() == (out, "")
+
+
+def test_a_method_that_fails_or_is_not_there_is_a_failed_run(tmp_path: Path) -> None:
+    lines = {"raise ValueError('odd')": "ValueError: odd", "import no_such": "no_such is not installed: pip install"}
+    for number, (line, said) in enumerate(lines.items()):
+        path = tmp_path / f"failing_method_{number}.py"
+        path.write_text(f"NAME = 'failing'\n\n\ndef embed(x, edge_index, *, seed, data):\n    {line}\n")
+        with pytest.raises(RunError, match=said):
+            measured(Task(Row("failing", "peer", file=path), 0, "toy-citation"))
 
 
 def test_the_figure_over_nu_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

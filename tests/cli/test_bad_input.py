@@ -122,7 +122,7 @@ CASES: dict[str, tuple[Make, str]] = {
     "no depth": (features(table(), "--set", "depth=0"), "depth is 0"),
     "negative nu": (features(table(), "--nu-z", "-1"), "nu"),
     "negative sigma": (features(table(), "--sigma", "-1"), "sigma is -1"),
-    "tiny batch": (features(table(), "--batch-size", "2"), "batch_size is 2"),
+    "tiny batch": (features(table(), "--batch-size", "2", "--loss", "bce"), "batch_size is 2"),
     "negative batch": (features(table(), "--batch-size", "-2"), "batch_size is -2"),
     "negative negatives": (features(table(), "--negatives", "-2"), "negatives is -2"),
     "too large a seed": (features(table(), "--seed", "1" + "0" * 30), "seed"),

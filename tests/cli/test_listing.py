@@ -4,8 +4,9 @@ import pytest
 
 from graphurl import data, registry
 from graphurl.cli.listing import KINDS
-from graphurl.evaluation.metrics import METRICS, ON_REQUEST
+from graphurl.evaluation.metrics import METRICS, targets
 from tests.cli.conftest import Call
+from tests.markdown import ROOT
 
 
 @pytest.mark.parametrize("kind", registry.kinds())
@@ -19,7 +20,7 @@ def test_every_part_of_the_registry_is_listed_with_a_line(call: Call, kind: str)
 
 def test_metrics_say_what_they_need(call: Call) -> None:
     lines = {line.split()[0]: line.split()[1] for line in call("list", "metrics").out.splitlines()[1:]}
-    assert set(lines) == {*METRICS, *ON_REQUEST}
+    assert set(lines) == set(targets())
     assert (lines["trustworthiness"], lines["nmi"], lines["effective_rank"]) == ("rows", "labels", "nothing")
 
 
@@ -43,3 +44,12 @@ def test_without_a_kind_everything_is_listed(call: Call) -> None:
     out = call("list").out
     assert [line for line in out.splitlines() if line in KINDS] == list(KINDS)
     assert all(name in out for name in (*data.names(), *METRICS, *registry.names("recipes")))
+
+
+def test_the_page_of_metrics_is_what_the_registry_says(call: Call) -> None:
+    status, out, _ = call("list", "metrics", "--markdown")
+    assert status == 0
+    assert all(f"`{name}`" in out for name in targets())
+    page = (ROOT / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    assert page.endswith(out), "write it again: graphurl list metrics --markdown"
+    assert call("list", "losses", "--markdown").status == 2

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from graphurl.encoders import Inputs
+from graphurl.encoders.landmarks import Landmarks
 from graphurl.errors import CollapseWarning, GraphWarning, InputError
 from graphurl.estimators.embedder import Embedder
 from graphurl.training import Snapshots
@@ -47,16 +49,36 @@ def constant_columns() -> np.ndarray:
 @pytest.mark.parametrize(
     "choices",
     [{"encoder": "mlp", "settings": {"hidden": 16}}, {"encoder": "mlp", "loss": "bce", "settings": {"hidden": 16}},
-     {"encoder": "table"}, {"encoder": "table", "init": "spectral"}],
-    ids=["mlp", "mlp-bce", "table", "table-spectral"],
+     {"encoder": "table"}, {"encoder": "table", "init": "spectral"}, {}, {"init": "spectral"}],
+    ids=["mlp", "mlp-bce", "table", "table-spectral", "landmarks", "landmarks-spectral"],
 )  # fmt: skip
 def test_never_nan(choices: dict[str, Any], rows: Any, metric: str) -> None:
     x = rows()
     estimator = Embedder(**FEW, **choices, metric=metric, n_epochs=15).fit(x)
     assert np.isfinite(estimator.embedding_).all()
     assert estimator.embedding_.std() > 0
-    if choices.get("encoder") == "mlp":
-        assert np.isfinite(estimator.transform(x + 1)).all()
+    if choices.get("encoder") != "table":
+        for new in (x, x + 1, 1e6 * x, 0 * x):
+            assert np.isfinite(estimator.transform(new)).all()
+
+
+@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize("metric", ["euclidean", "cosine", "jaccard"])
+def test_a_handful_of_rows_is_a_map(count: int, metric: str) -> None:
+    x = blobs(60)[0][:count]
+    estimator = Embedder(**{**FEW, "n_neighbors": 1}, metric=metric, n_epochs=60).fit(x)
+    assert np.isfinite(estimator.embedding_).all()
+    assert np.isfinite(estimator.transform(np.concatenate([x, x + 1, 0 * x]))).all()
+
+
+def test_one_row_is_refused_and_one_landmark_places_all() -> None:
+    with pytest.raises(ValueError, match="minimum of 2"):
+        Embedder(**FEW).fit(blobs(60)[0][:1])
+    alone = Landmarks(1, 2)
+    alone.remember(torch.ones(1, 3), "cosine")
+    with torch.no_grad():
+        torch.testing.assert_close(alone(Inputs(torch.randn(4, 3))).z, alone.rows.detach().expand(4, 2))
+        assert torch.equal(alone(Inputs(torch.zeros(1, dtype=torch.int64))).z, alone.rows)
 
 
 def test_rows_that_are_all_equal_are_refused() -> None:

@@ -15,8 +15,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
 from graphurl import Embedding
+from graphurl.encoders.landmarks import NEIGHBOURS
 from graphurl.errors import InputError
 from graphurl.estimators.embedder import Embedder
+from graphurl.functional import neighbors
+from graphurl.functional.interpolate import most_likely_place
 from graphurl.functional.mapped import is_mapped
 from graphurl.graphs import from_knn, knn, to_scipy
 from tests.estimators.test_sklearn import blobs, small
@@ -68,6 +71,38 @@ def test_a_function_of_two_blocks_is_a_metric(tmp_path: Path) -> None:
     assert np.array_equal(loaded.transform(x), estimator.embedding_)
     with pytest.raises(InputError, match="metric returned shape"):
         small(metric=lambda a, b: a.sum(1)).fit(x)
+
+
+@pytest.mark.parametrize("features", ["pca-50", "l2"])
+def test_landmarks_place_new_rows_by_the_function(features: str, tmp_path: Path) -> None:
+    """A function that sees one column: nearest there is far away by any distance of whole rows."""
+    x = np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)
+
+    def first(a: Tensor, b: Tensor) -> Tensor:
+        return (a[:, None, 0] - b[None, :, 0]).abs()
+
+    seen = x if features == "pca-50" else x / np.linalg.norm(x, axis=1, keepdims=True)
+    estimator = Embedder(n_neighbors=3, n_epochs=20, metric=first, random_state=0, settings={"features": features})
+    z = estimator.fit(x).embedding_
+    assert edges(estimator.graph_) == nearest(cdist(seen[:, :1], seen[:, :1]), 3)
+    assert np.array_equal(estimator.transform(x), z)
+    new = np.random.default_rng(1).normal(size=(4, 5)).astype(np.float32)
+    unit = new if features == "pca-50" else new / np.linalg.norm(new, axis=1, keepdims=True)
+    near = neighbors.knn(torch.from_numpy(unit[:, :1]), NEIGHBOURS, y=torch.from_numpy(seen[:, :1].copy()))
+    expected = most_likely_place(near.distances, torch.from_numpy(z)[near.indices])
+    np.testing.assert_allclose(estimator.transform(new), expected, rtol=1e-4, atol=1e-5)
+    estimator.save(tmp_path / "run")
+    loaded = Embedding.load(tmp_path / "run")
+    assert (loaded.recipe.graph, loaded.recipe.metric) == ("given", "given")
+    with pytest.raises(InputError, match=r"function of your own.*model.encoder.metric.*a metric that has a name"):
+        loaded.transform(new)
+    loaded.model.encoder.metric = first  # type: ignore[assignment]
+    assert np.array_equal(loaded.transform(new), estimator.transform(new))
+
+
+def test_messages_do_not_pass_by_a_function() -> None:
+    with pytest.raises(InputError, match="metric is 'given'.*a metric with a name"):
+        Embedder(n_neighbors=3, metric=chebyshev, encoder="gcn").fit(blobs()[0])
 
 
 def test_distances_in_place_of_rows() -> None:

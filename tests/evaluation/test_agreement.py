@@ -9,7 +9,7 @@ from sklearn.cluster import KMeans
 
 from graphurl.errors import InputError
 from graphurl.evaluation import agreement as module
-from graphurl.evaluation.agreement import agreement, rank_agreement
+from graphurl.evaluation.agreement import agreement, rank_agreement, view_agreement
 from graphurl.functional.spread import uniformity
 
 
@@ -143,3 +143,17 @@ def test_orders_that_are_none_are_refused() -> None:
     for scores, accuracies in (([1, 1, 1], [1, 2, 3]), ([1, 2, 3], [2, 2, 2])):
         with pytest.raises(InputError, match="no order to compare"):
             rank_agreement(scores, accuracies)
+
+
+def test_the_registry_s_view_is_the_agreement_of_both() -> None:
+    generator = np.random.default_rng(0)
+    y = np.arange(90) % 3
+    z = 3 * generator.normal(size=(3, 4))[y] + generator.normal(size=(90, 4))
+    view = z + 0.3 * generator.normal(size=z.shape)
+    reference = agreement(z, view, 3)
+    found = view_agreement(z, view, y)
+    assert (found["view_nmi"], found["view_retrieval"]) == (reference["nmi"], reference["retrieval"])
+    assert found["view_score"] == reference["nmi"] * reference["retrieval"]
+    assert found["alignment"] == reference["alignment"]
+    assert "7 clusters" in view_agreement(z, view)["protocol"], "√45"
+    assert "7 clusters" in view_agreement(z, view, np.full(90, -1))["protocol"]

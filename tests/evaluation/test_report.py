@@ -12,6 +12,8 @@ from scipy.sparse import csr_array
 from graphurl.errors import InputError
 from graphurl.evaluation import METRICS, Report, evaluate, linear_probe, summarise, trustworthiness
 from graphurl.evaluation import report as module
+from graphurl.evaluation.metrics import FURTHER
+from graphurl.graphs import knn
 
 # Link prediction is measured where edges were held out: tests/evaluation/test_links.py.
 WITHOUT_LINKS = [name for name in METRICS if not name.startswith("link_")]
@@ -43,6 +45,44 @@ def test_everything_is_measured_where_everything_is_given(rng_untouched: None) -
     assert report.versions["torch"] == torch.__version__
     for before, now in zip(copies, (z, x, y), strict=True):
         assert np.array_equal(before, now)
+
+
+def test_all_is_the_short_list_and_the_further_one_with_intervals_and_checksums() -> None:
+    z, x, y = data()
+    report = evaluate(z, x, y, metrics="all", view=z + 0.1, graph=knn(torch.tensor(x).float(), k=5))
+    assert {*report.metrics, *report.skipped} == {*METRICS, *FURTHER}
+    assert set(report.skipped) == {"link_auc", "link_ap", "link_mrr"}
+    assert set(report.hashes) == {"z", "x", "y", "view", "graph"}
+    for name in ("trustworthiness", "knn_accuracy", "recall_1", "silhouette", "triplets", "homophily_captured"):
+        entry = report.metrics[name]
+        assert entry["low"] <= entry["value"] <= entry["high"], name
+    assert not any("outcomes" in entry for entry in report.metrics.values())
+    assert "low" not in report.metrics["effective_rank"]
+    assert Report.from_dict(json.loads(json.dumps(report.to_dict(), allow_nan=False))) == report
+    assert evaluate(z, x, y).row().items() <= report.row().items()
+
+
+def test_checksums_tell_inputs_apart_and_keep_for_sparse_rows_and_names() -> None:
+    z, x, y = data()
+    first = evaluate(z, csr_array(x), np.array(list("abc"))[y], metrics=["majority"]).hashes
+    again = evaluate(z, csr_array(x), np.array(list("abc"))[y], metrics=["majority"]).hashes
+    other = evaluate(z, csr_array(2 * x), np.array(list("abd"))[y], metrics=["majority"]).hashes
+    assert first == again
+    assert first["z"] == other["z"]
+    assert first["x"] != other["x"]
+    assert first["y"] != other["y"]
+
+
+def test_views_and_graphs_have_to_match() -> None:
+    z, x, y = data()
+    with pytest.raises(InputError, match="view has shape"):
+        evaluate(z, view=z[:9])
+    graph = knn(torch.tensor(x[:100]).float(), k=5)
+    with pytest.raises(InputError, match="the graph has 100 nodes and z 140 rows"):
+        evaluate(z, graph=graph)
+    z[3] = np.nan
+    with pytest.raises(InputError, match="graphs need a vector of every node"):
+        evaluate(z, y=y, graph=graph)
 
 
 def test_only_what_the_inputs_allow_and_why_not_the_rest() -> None:

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import average_precision_score
 
 from graphurl.errors import InputError
 from graphurl.evaluation import retrieval as module
 from graphurl.evaluation.metrics import METRICS, default_metrics
 from graphurl.evaluation.report import evaluate
-from graphurl.evaluation.retrieval import recall, vote_weights, weighted_knn, weighted_vote
+from graphurl.evaluation.retrieval import average_precision, recall, vote_weights, weighted_knn, weighted_vote
 
 SEVEN = {"weighted_knn_5", "weighted_knn_20", "weighted_knn_200", "recall_1", "recall_2", "recall_4", "recall_8"}
 
@@ -192,3 +193,33 @@ def test_impossible_calls_say_why() -> None:
         weighted_knn(z, y, splits, temperature=0)
     with pytest.raises(InputError, match="1 test row: retrieval"):
         recall(z, y, {"train": np.arange(80), "test": [85]})
+
+
+def test_average_precision_is_sklearn_s() -> None:
+    z, y = rows_in_classes()
+    splits = {"train": np.arange(20), "test": np.arange(20, 90)}
+    found = average_precision(z, y, splits, "euclidean")
+    ours, labels = z[20:], y[20:]
+    expected = []
+    for i in range(70):
+        others = np.arange(70) != i
+        near = -np.linalg.norm(ours[others] - ours[i], axis=1)
+        expected.append(average_precision_score(labels[others] == labels[i], near))
+    assert found["outcomes"]["map"] == pytest.approx(expected)
+    assert found["map"] == pytest.approx(np.mean(expected))
+    assert average_precision(z, y, splits, "euclidean", queries=9)["queries"] == 9
+
+
+def test_average_precision_asks_only_rows_that_have_something_to_find() -> None:
+    z, y = rows_in_classes()
+    y[25] = 17
+    splits = {"train": np.arange(20), "test": np.arange(20, 90)}
+    assert average_precision(z, y, splits)["queries"] == 69
+    with pytest.raises(InputError, match="alone in its class"):
+        average_precision(z, np.arange(90) % 45, {"train": np.arange(45), "test": np.arange(45, 90)})
+
+
+def rows_in_classes() -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(0)
+    y = np.arange(90) % 3
+    return generator.normal(size=(3, 4))[y] + generator.normal(size=(90, 4)), y

@@ -75,10 +75,10 @@ def test_a_gap_of_the_map_is_not_bridged() -> None:
     """Rows on a line, torn apart at 0: a chart takes one side, and no row lies in the gap."""
     x = torch.linspace(-1, 1, 1000)[:, None]
     y = torch.cat([x + 20 * (x > 0), 0 * x], dim=1)
-    found = said(x, fitted_charts(x, y, 20, seeded()))
-    assert float((found - y).norm(dim=1).median()) < 0.02
-    # Rows next to the gap may be on the wrong side of it, but hardly any lies in it.
-    assert float(((found[:, 0] - 10).abs() < 7).float().mean()) < 0.05
+    found = said(x, fitted_charts(x, y, 8, seeded()))
+    assert float((found - y).norm(dim=1).median()) < 0.06
+    # Rows next to the gap may be on the wrong side of it, but none lies in it, as 8 % of a plain regression's do.
+    assert not ((found[:, 0] - 10).abs() < 7).any()
 
 
 @pytest.mark.parametrize("y", [torch.zeros(30, 2), torch.ones(30, 2).cumsum(0)])

@@ -11,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from graphurl.functional.sparse import csr_matrix, entries, entry_blocks, find_entries, near_order, permuted, take_rows
+from graphurl.functional.sparse import (
+    csr_matrix,
+    entries,
+    entry_blocks,
+    equal_rows,
+    find_entries,
+    near_order,
+    permuted,
+    stacked_rows,
+    take_rows,
+)
 
 
 def matrix(n: int = 8, m: int = 5, seed: int = 0, density: float = 0.4) -> Tensor:
@@ -58,6 +68,29 @@ def test_type_is_kept(dtype: torch.dtype) -> None:
 
 def test_row_numbers_of_a_vector_are_taken_as_they_are() -> None:
     assert take_rows(torch.tensor([5, 6, 7]), torch.tensor([2, 0])).tolist() == [7, 5]
+
+
+@given(seed=st.integers(0, 40), density=st.sampled_from([0.0, 0.3, 1.0]), scaled=st.booleans())
+def test_equal_rows_have_one_number_and_others_have_others(seed: int, density: float, scaled: bool) -> None:
+    x = matrix(seed=seed, density=density).mul(8).round()
+    x = torch.cat([x, x[:2], 3 * x[1:4], -x[:1]])
+    seen = torch.where(x.abs().amax(1, keepdim=True) > 0, x.double() / x.double().norm(dim=1, keepdim=True), 0.0)
+    near = torch.cdist(seen, seen) < 1e-12 if scaled else (x[:, None] == x).all(2)
+    for form in (x, x.to_sparse_csr()):
+        found = equal_rows(form, scaled=scaled)
+        assert found is not None
+        assert torch.equal(found[:, None] == found, near)
+    assert equal_rows(torch.arange(1.0, 6.0)[:, None]) is None
+    assert torch.equal(equal_rows(torch.arange(6.0)[:, None], scaled=True), torch.tensor([0, 1, 1, 1, 1, 1]))  # type: ignore[arg-type]
+
+
+@given(seed=st.integers(0, 20), density=st.sampled_from([0.0, 0.3]), sparse=st.tuples(st.booleans(), st.booleans()))
+def test_rows_are_stacked_in_the_layout_of_the_first(seed: int, density: float, sparse: tuple[bool, bool]) -> None:
+    x, y = matrix(seed=seed, density=density), matrix(n=3, seed=seed + 1, density=density)
+    first, second = (part.to_sparse_csr() if flag else part for part, flag in zip((x, y), sparse, strict=True))
+    found = stacked_rows(first, second)
+    assert found.layout == first.layout
+    assert torch.equal(found.to_dense() if sparse[0] else found, torch.cat([x, y]))
 
 
 def test_inputs_and_global_randomness_are_untouched(rng_untouched: None) -> None:

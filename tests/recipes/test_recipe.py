@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphurl import registry
+from graphurl.data.preparation import KINDS, LEARNT
 from graphurl.errors import InputError
 from graphurl.recipes import Choices, PictureRecipe, Recipe, recipe_of
 
@@ -27,6 +28,18 @@ def test_unknown_settings_offer_the_nearest(given_name: str, nearest: str) -> No
     assert "\n" not in str(caught.value)
     with pytest.raises(InputError, match=nearest):
         Recipe.from_dict({given_name: 1})
+
+
+@pytest.mark.parametrize("features", KINDS)
+def test_a_metric_other_than_euclidean_compares_rows_whose_origin_is_theirs(features: str) -> None:
+    """Every preparation that subtracts a mean without being asked to standardise columns, and no other."""
+    moved = "offset" in LEARNT.get(features, ()) and features != "standard"
+    for encoder, free in (("landmarks", True), ("table", True), ("mlp", False)):
+        recipe = Recipe(features=features, encoder=encoder)
+        assert recipe.compares == recipe.reads == features
+        angles = recipe.but(metric="cosine")
+        assert angles.compares == ("none" if moved else features)
+        assert angles.reads == (angles.compares if free else features)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
 
 from graphurl.functional.ranks import ALONE, Ranks, current
-from graphurl.training.distributed import distributed, launched, processes_here
+from graphurl.training.distributed import VARIABLES, distributed, launched, processes_here
 from tests.training.processes import CASES, gradient, together, trained
 
 Found = list[dict[str, Any]]
@@ -99,19 +103,83 @@ def test_parts_are_as_equal_as_can_be_and_cover_everything(size: int, count: int
     assert Ranks(0, size).counts(nodes, count) == lengths
 
 
+@pytest.mark.parametrize("ends_badly", [False, True])
+def test_all_wait_for_each_other_at_the_end_unless_one_failed(
+    ends_badly: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that failed cannot come to the barrier: the others must not hang there, torchrun ends them."""
+    for name, value in zip(VARIABLES, ("0", "2", "0", "localhost", "29500"), strict=True):
+        monkeypatch.setenv(name, value)
+    seen: list[str] = []
+    for name in ("init_process_group", "barrier", "destroy_process_group"):
+        monkeypatch.setattr(dist, name, lambda *given, name=name: seen.append(name))
+    monkeypatch.setattr(dist, "is_initialized", lambda: False)
+    monkeypatch.setattr(dist, "get_rank", lambda: 0)
+    monkeypatch.setattr(dist, "get_world_size", lambda: 2)
+    told = pytest.raises(ValueError, match="bad") if ends_badly else contextlib.nullcontext()
+    with told, distributed("cpu") as ranks:
+        assert ranks == Ranks(0, 2) == current()
+        seen.append("run")
+        if ends_badly:
+            raise ValueError("bad")
+    assert seen == ["init_process_group", "run", *([] if ends_badly else ["barrier"]), "destroy_process_group"]
+    assert current() == ALONE
+    monkeypatch.setattr(dist, "is_initialized", lambda: True)
+    seen.clear()
+    with distributed("cpu"):
+        pass
+    assert seen == [], "a group of the caller's is left to the caller"
+
+
 def torchrun(folder: Path, *arguments: str, processes: int = 2) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    command += ["-m", "graphurl", "embed", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [*command, *arguments], cwd=folder, capture_output=True, text=True, timeout=300, check=False, env=environment
+    )
+
+
+@pytest.mark.slow
+def test_no_process_leaves_before_the_first_has_written(tmp_path: Path) -> None:
+    (tmp_path / "late.py").write_text(
+        "import time\n"
+        "from pathlib import Path\n"
+        "import graphurl\n"
+        "with graphurl.distributed('cpu') as ranks:\n"
+        "    if ranks.first:\n"
+        "        time.sleep(2)\n"
+        "        Path('written').touch()\n"
+        "assert Path('written').exists(), ranks\n"
+    )
+    done = torchrun(tmp_path, "late.py")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_the_default_map_is_that_of_one_process(tmp_path: Path) -> None:
+    """All pairs on a grid: rows of both processes, equal ones in different processes among them."""
+    draws = np.random.default_rng(0)
+    x = draws.normal(size=(1200, 8)) + 4 * draws.normal(size=(5, 8))[np.arange(1200) % 5]
+    x[700] = x[3]
+    np.save(tmp_path / "rows.npy", x.astype(np.float32))
+    given = ["-m", "graphurl", "embed", "--features", "rows.npy", "--epochs", "12", "-q", "--out"]
+    shared = torchrun(tmp_path, *given, "two")
+    assert shared.returncode == 0, shared.stderr
+    own = {**os.environ, "OMP_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, *given, "one"], cwd=tmp_path, env=own, timeout=300, check=True)
+    one, two = (np.load(tmp_path / run / "embedding.npy") for run in ("one", "two"))
+    assert json.loads((tmp_path / "two" / "report.json").read_text())["processes"] == 2
+    np.testing.assert_allclose(two, one, rtol=1e-4, atol=1e-4 * np.ptp(one))
+    assert np.array_equal(two[700], two[3])
 
 
 @pytest.mark.slow
 def test_embed_under_torchrun_writes_one_run(tmp_path: Path) -> None:
-    given = ["--graph", "karate", "--epochs", "2"]
+    given = ["-m", "graphurl", "embed", "--graph", "karate", "--epochs", "2"]
     shared = torchrun(tmp_path, *given, "--out", "two")
     assert shared.returncode == 0, shared.stderr
     assert shared.stdout.count("folder  two") == 1
-    alone = [sys.executable, "-m", "graphurl", "embed", *given, "--out", "one", "-q"]
+    alone = [sys.executable, *given, "--out", "one", "-q"]
     subprocess.run(alone, cwd=tmp_path, check=True, timeout=300)
     files = [sorted(path.name for path in (tmp_path / run).iterdir()) for run in ("one", "two")]
     assert files[0] == files[1]
