@@ -18,6 +18,7 @@ def test_learning_sets_the_linear_map_of_least_squares() -> None:
     expected = wide @ torch.linalg.lstsq(wide, targets.double()).solution
     torch.testing.assert_close(model(Inputs(x)).z.double(), expected, rtol=1e-2, atol=1e-2)
     torch.testing.assert_close((x * model.unit).square().mean(), torch.tensor(1.0))
+    torch.testing.assert_close(model(Inputs(x)).hidden, model.network(Inputs(x * model.unit)).hidden)
     torch.testing.assert_close(model(Inputs(x.to_sparse_csr())).z, model(Inputs(x)).z)
 
 

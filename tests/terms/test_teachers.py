@@ -1,0 +1,34 @@
+"""How the teacher's similarity is scaled."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from graphurl import registry
+from graphurl.functional.calibration import log2k_sigma
+from graphurl.graphs import from_edges
+from graphurl.relations.knowledge import Knowledge
+from graphurl.terms.teachers import teachers_similarity
+
+DISTILL = registry.resolve("recipes", "distill")
+
+
+def test_auto_is_calibrated_on_nearest_neighbours_and_numbers_are_taken_as_they_are() -> None:
+    vectors = torch.randn(30, 6, generator=torch.Generator().manual_seed(0))
+    unit = torch.nn.functional.normalize(vectors, dim=1)
+    near = torch.cdist(unit, unit).fill_diagonal_(torch.inf).sort(dim=1).values[:, :5]
+    found = teachers_similarity(Knowledge(vectors), DISTILL.but(sigma="auto", mu_x="auto", n_neighbors=5))
+    offset = near[:, 0].mean()
+    assert found.mu == pytest.approx(float(offset), rel=1e-4)
+    assert found.sigma == pytest.approx(float(log2k_sigma(near, offset.expand(30)).mean()), rel=1e-3)
+    some = teachers_similarity(Knowledge(vectors).among(torch.arange(9)), DISTILL.but(sigma="auto", n_neighbors=5))
+    assert some.sigma != found.sigma and some.mu == 0
+    fixed = teachers_similarity(Knowledge(vectors), DISTILL.but(sigma=0.3))
+    assert (fixed.nu, fixed.sigma, fixed.mu, fixed.metric) == (100.0, 0.3, 0.0, "cosine")
+
+
+def test_a_graph_has_its_scale_already() -> None:
+    graph = from_edges(torch.tensor([0]), torch.tensor([1]), 3, weight=torch.tensor([0.5]))
+    found = teachers_similarity(Knowledge(graph=graph), DISTILL.but(sigma="auto", mu_x="auto"))
+    assert (found.sigma, found.mu) == (1.0, 0.0)
