@@ -1,4 +1,4 @@
-"""A teacher's 512 numbers made 16: a student keeps its neighbours better than principal coordinates do."""
+"""A teacher's 512 numbers made 16: neighbours that students keep, beside principal coordinates."""
 
 from __future__ import annotations
 
