@@ -12,13 +12,15 @@ from torch import Tensor
 from graphurl import registry
 from graphurl.encoders.base import Encoded
 from graphurl.graphs.graph import Graph
-from graphurl.losses import GKL, KL, InfoNCE, Loss
+from graphurl.losses import GKL, KL, InfoNCE, Loss, Matching
 from graphurl.relations import EdgeBatches, FullBatch, IndexFeed, Static, evaluate
 from graphurl.relations.relation import Batch
 from graphurl.similarity import Similarity
 
+#: Losses of whole matrices know no weights of pairs, and refuse them.
+KINDS: dict[str, type[Loss]] = {name: registry.resolve("losses", name) for name in registry.names("losses")}
 LOSSES: dict[str, Loss] = {
-    **{name: registry.resolve("losses", name)() for name in registry.names("losses")},
+    **{name: kind() for name, kind in KINDS.items() if not issubclass(kind, Matching)},
     "kl over rows": KL(over="rows"),
     "gkl squared": GKL(gamma=0.3, power=2),
     "infonce, hot": InfoNCE(temperature=0.5),
@@ -32,6 +34,7 @@ PER_PAIR = {
     "alignment": lambda p, q: -p * math.log(q),
     "enhancement": lambda p, q: (1 - p) * (1 + math.log(q)),
     "correlation": lambda p, q: (p - 1 - math.log(q)) ** 2,
+    "nce": lambda p, q: (1 - p) * (1 + math.log(q)) / 0.07 + math.log(1 + math.exp(-(1 + math.log(q)) / 0.07)),
 }
 
 
