@@ -73,6 +73,8 @@ def estimate_memory(
     pairs = float(min(batch, num_rows)) ** 2
     if not recipe.dynamic:  # a dynamic p is a matrix of all pairs, a static one is made dense block by block
         pairs = min(pairs, DENSE_PAIRS)
+    if recipe.teacher == "layout":  # each row is compared with its own place alone
+        pairs = float(min(batch, num_rows))
     layers = 0 if recipe.free else 4 * 4 * min(batch, num_rows) * recipe.hidden * recipe.depth
     step = pairs * 4 * 14 + layers
     if batch >= num_rows and on_grid(recipe):

@@ -142,7 +142,8 @@ def test_free_memory_is_a_number_that_can_be() -> None:
     ("rows", "columns", "settings"),
     [
         (60_000, 32, {}), (20_000, 300, {}), (60_000, 32, {"encoder": "mlp"}), (60_000, 60, {"encoder": "charts"}),
-        (6000, 8, {"batch_size": 0, "hidden": 64}), (3000, 8, {"batch_size": 0, "dynamic": True}),
+        (6000, 8, {"batch_size": 0, "hidden": 64, "method": "map-direct"}), (6000, 8, {"batch_size": 0, "hidden": 64}),
+        (3000, 8, {"batch_size": 0, "dynamic": True}),
         (6000, 8, {"method": "map", "loss": "bce"}),
     ],
 )
