@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from graphurl.data.caches import cache_folder
+from graphurl.data.caches import cache_folder, publish
 from graphurl.errors import InputError
 
 
@@ -30,23 +29,7 @@ def write_answers(path: Path, blocks: Iterable[npt.NDArray[np.float32]], about: 
         blocks: Rows n × D, one block after the other.
         about: Who made them of what, as JSON values; stands behind the array, where NumPy does not look.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            rows, dim = 0, 0
-            _header(file, rows, dim)
-            for block in blocks:
-                rows, dim = rows + len(block), block.shape[1]
-                file.write(np.ascontiguousarray(block, dtype=np.float32).data)
-            file.write(json.dumps(dict(about)).encode())
-            file.seek(0)  # NumPy leaves room for more digits, so the header keeps its length
-            _header(file, rows, dim)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(scratch, path)
-    finally:
-        Path(scratch).unlink(missing_ok=True)
+    publish(path, "<f4", None, (np.asarray(block, dtype=np.float32) for block in blocks), lambda: about)
 
 
 def read_answers(path: Path, about: Mapping[str, Any]) -> npt.NDArray[np.float32]:
@@ -74,7 +57,3 @@ def read_answers(path: Path, about: Mapping[str, Any]) -> npt.NDArray[np.float32
         what = " and ".join({"teacher": "another teacher", "data": "other data"}.get(key, key) for key in differing)
         raise InputError(f"{path} was made with {what}: delete it, or name another file")
     return found
-
-
-def _header(file: Any, rows: int, dim: int) -> None:
-    np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": (rows, dim)})

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import time
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -76,8 +76,6 @@ def room_for(folder: Path, size: int) -> bool:
 def write_cache(path: Path, shape: Shape, blocks: Iterable[Bytes], facts: Callable[[], Mapping[str, Any]]) -> None:
     """Writes pictures block by block to a scratch file, and gives it its name when all is there.
 
-    The file is an .npy with a JSON object behind the array, so that one step publishes both.
-
     Args:
         path: The cache, in a folder that is made if need be.
         shape: Channels, height and width of a picture.
@@ -87,20 +85,48 @@ def write_cache(path: Path, shape: Shape, blocks: Iterable[Bytes], facts: Callab
     Raises:
         OSError: Where it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     _sweep(path.parent)
+    checksum = 0
+
+    def summed() -> Iterator[Bytes]:
+        nonlocal checksum
+        for block in blocks:
+            checksum = zlib.crc32(block.data, checksum)
+            yield block
+
+    publish(path, "|u1", shape, summed(), lambda: {"crc32": checksum, "facts": facts()})
+
+
+def publish(
+    path: Path,
+    kind: str,
+    shape: tuple[int, ...] | None,
+    blocks: Iterable[np.ndarray],
+    note: Callable[[], Mapping[str, Any]],
+) -> None:
+    """Writes an .npy block by block, a JSON object behind the array, to a scratch file that then gets its name.
+
+    One step publishes both, and NumPy does not look behind the array.
+
+    Args:
+        path: The file, in a folder that is made if need be.
+        kind: NumPy's name of the type of an entry.
+        shape: Of a row; None for that of the blocks.
+        blocks: Rows, one after the other.
+        note: What stands behind the array, as JSON values; called when all blocks are written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
     handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
-            rows = checksum = 0
-            _write_header(file, rows, shape)
+            rows, each = 0, shape or (0,)
+            _write_header(file, kind, (rows, *each))
             for block in blocks:
-                file.write(block.data)
-                rows, checksum = rows + len(block), zlib.crc32(block.data, checksum)
-            tail = json.dumps({"crc32": checksum, "facts": facts()}).encode()
-            file.write(tail)
+                rows, each = rows + len(block), each if shape else block.shape[1:]
+                file.write(np.ascontiguousarray(block).data)
+            file.write(json.dumps(dict(note())).encode())
             file.seek(0)  # numpy leaves room for more digits, so the header keeps its length
-            _write_header(file, rows, shape)
+            _write_header(file, kind, (rows, *each))
             file.flush()
             os.fsync(file.fileno())
         os.replace(scratch, path)
@@ -133,8 +159,8 @@ def read_cache(path: Path) -> Cache | None:
         return None
 
 
-def _write_header(file: IO[bytes], rows: int, shape: Shape) -> None:
-    np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": (rows, *shape)})
+def _write_header(file: IO[bytes], kind: str, shape: tuple[int, ...]) -> None:
+    np.lib.format.write_array_header_1_0(file, {"descr": kind, "fortran_order": False, "shape": shape})
 
 
 def _crc32(file: IO[bytes], size: int) -> int:
