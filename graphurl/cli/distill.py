@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphurl.cli.embed import summary
+from graphurl.cli.embed import add_running, ended
 from graphurl.cli.parser import Parser, pairs
 from graphurl.errors import InputError, unknown
 
@@ -71,12 +69,7 @@ def add_arguments(parser: Parser) -> None:
         choices.add_argument(f"--{name}", metavar=name.rpartition("-")[2].upper()[:1], help=about)
     choices.add_argument("--config", metavar="FILE", help="settings, source and teacher of a run's config.yaml")
     choices.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="any setting")
-    running = parser.add_argument_group("run")
-    running.add_argument("--out", metavar="DIR", help="run folder; default runs/NAME-N")
-    running.add_argument("--resume", action="store_true", help="go on with the run in --out")
-    running.add_argument("--overwrite", action="store_true", help="replace the run in --out")
-    running.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps")
-    running.add_argument("--json", action="store_true", help="print report.json instead of the table")
+    add_running(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -95,15 +88,7 @@ def run(options: argparse.Namespace) -> int:
         loaded, recipe, folder, device=options.device, resume=options.resume, overwrite=options.overwrite,
         progress=not (options.quiet or options.json), teacher=teacher, teacher_cache=options.cache,
     )  # fmt: skip
-    if options.json:
-        print(json.dumps(report, indent=1))
-    elif not options.quiet:
-        print(summary(report, folder))
-    if report["status"] != "interrupted":
-        return 0
-    resumed = f"graphurl distill --config {folder / 'config.yaml'} --resume --out {folder}"
-    print(f"graphurl: interrupted after {report['epochs']} epochs, go on with: {resumed}", file=sys.stderr)
-    return 130
+    return ended("distill", report, folder, options)
 
 
 def chosen(options: argparse.Namespace) -> tuple[DistillRecipe, Source, str]:

@@ -98,13 +98,19 @@ def add_arguments(parser: Parser) -> None:
     choices.add_argument(
         "--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="any setting"
     )
+    running = add_running(parser)
+    running.add_argument("--fail-on-collapse", action="store_true", help="end with 1 when the spread is lost")
+
+
+def add_running(parser: Parser) -> argparse._ArgumentGroup:
+    """Adds the arguments that every verb has that trains: where the run is written, and how."""
     running = parser.add_argument_group("run")
     running.add_argument("--out", metavar="DIR", help="run folder; default runs/NAME-N")
     running.add_argument("--resume", action="store_true", help="go on with the run in --out")
     running.add_argument("--overwrite", action="store_true", help="replace the run in --out")
     running.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps")
-    running.add_argument("--fail-on-collapse", action="store_true", help="end with 1 when the spread is lost")
     running.add_argument("--json", action="store_true", help="print report.json instead of the table")
+    return running
 
 
 def encoder_name(text: str) -> str:
@@ -149,6 +155,13 @@ def embed(options: argparse.Namespace) -> int:
     )  # fmt: skip
     if before is not None and not options.quiet:
         print(f"graphurl: the run in {folder} is complete: nothing to resume", file=sys.stderr)
+    return ended("embed", report, folder, options)
+
+
+def ended(verb: str, report: dict[str, Any], folder: Path, options: argparse.Namespace) -> int:
+    """Prints what came of a run, and how to go on with one that was interrupted; returns the exit status."""
+    from graphurl.functional.ranks import current
+
     if options.json:
         print(json.dumps(report, indent=1))
     elif not options.quiet:
@@ -157,7 +170,7 @@ def embed(options: argparse.Namespace) -> int:
         return 0
     if not current().first:
         return 130
-    resumed = f"graphurl embed --config {folder / 'config.yaml'} --resume --out {folder}"
+    resumed = f"graphurl {verb} --config {folder / 'config.yaml'} --resume --out {folder}"
     print(f"graphurl: interrupted after {report['epochs']} epochs, go on with: {resumed}", file=sys.stderr)
     return 130
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import torch
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import reverse_cuthill_mckee
 from torch import Tensor
 
 from graphurl.functional.mapped import row_blocks
@@ -121,6 +120,8 @@ def near_order(matrix: Tensor) -> Tensor:
 
     Reverse Cuthill-McKee (1969): what is read for one row lies in the cache when the next one needs it.
     """
+    from scipy.sparse.csgraph import reverse_cuthill_mckee
+
     return torch.from_numpy(reverse_cuthill_mckee(_scipy(matrix), symmetric_mode=True).astype("i8"))
 
 
@@ -134,7 +135,9 @@ def permuted(matrix: Tensor, order: Tensor) -> Tensor:
     return csr_matrix(crow.long(), col.long(), value, (n, n))
 
 
-def _scipy(matrix: Tensor) -> csr_array:
+def _scipy(matrix: Tensor) -> Any:
+    from scipy.sparse import csr_array  # not at start-up: only large full batches need it
+
     parts = (matrix.values(), matrix.col_indices(), matrix.crow_indices())
     return csr_array(tuple(part.detach().numpy() for part in parts), shape=tuple(matrix.shape))
 
