@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from graphurl.errors import InputError
-from graphurl.functional.mapped import by_rows, is_mapped, map_of, row_blocks, scratch, shared
+from graphurl.functional.mapped import all_finite, by_rows, is_mapped, map_of, row_blocks, scratch, shared
 
 if TYPE_CHECKING:
     from graphurl.data.stacks import Images
@@ -146,8 +146,7 @@ def check_finite(x: Tensor, name: str) -> None:
     stored = x.values() if x.layout == torch.sparse_csr else x
     count, first = 0, [0]
     for rows in row_blocks(stored):
-        # The sum is finite iff (almost) all is: one cheap pass, without a mask of the size of the data.
-        if bool(torch.isfinite(stored[rows].sum(dtype=torch.float64))):
+        if all_finite(stored[rows]):
             continue
         bad = (~torch.isfinite(stored[rows])).nonzero()
         if len(bad) and count == 0:

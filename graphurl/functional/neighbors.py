@@ -11,17 +11,16 @@ import torch
 from torch import Tensor
 
 from graphurl.errors import InputError, unknown
+from graphurl.functional import proven
 from graphurl.functional.approximate import Index
 from graphurl.functional.distance import (
     ANGULAR,
     METRICS,
     Metric,
-    chunked_squared_distances,
     directions,
-    jaccard,
-    rows_in_budget,
 )
 from graphurl.functional.mapped import by_rows
+from graphurl.functional.products import blocks
 from graphurl.functional.sparse import take_rows
 
 METHODS = ("auto", "exact", "faiss")
@@ -30,8 +29,6 @@ SPARSE = ("euclidean", "cosine", "correlation", "jaccard")
 
 # Rows from which the exact search on a CPU takes longer than the approximate one is worth.
 EXACT_UP_TO = 15_000
-# Below this multiple of |x|^2 + |y|^2 a squared distance is rounding of the float64 product: it counts as 0.
-_ROUNDING = 1e-13
 
 logger = logging.getLogger(__name__)
 
@@ -55,9 +52,9 @@ def knn(
 ) -> Neighbors:
     """Finds the k nearest neighbours of every row.
 
-    * ``exact``: all distances, in chunks; memory O(chunk N + N k). Above 4 dimensions the product runs in
-      float64, so that duplicates really are at distance 0 and ties really are ties; ties go to the smaller
-      index.
+    * ``exact``: all distances, in chunks; memory O(chunk N + N k). Above 4 dimensions they are measured in float64, so
+      that duplicates really are at distance 0 and ties really are ties; ties go to the smaller index. On a CPU a
+      search in float32 goes before, and only rows for which it proves nothing are compared with all others.
     * ``faiss``: projection to 50 dimensions and an inverted file, both made from ``seed``; more candidates
       than needed are fetched, and ranked by their exact distances in the space of x. Euclidean, cosine and
       correlation only.
@@ -163,110 +160,62 @@ def _wants_faiss(y: Tensor, metric: Metric, method: str) -> bool:
     if method == "faiss":
         if not possible:
             raise InputError("faiss searches dense rows by euclidean, cosine or correlation: use method='exact'")
-        if importlib.util.find_spec("faiss") is None:
+        if not _has_faiss():
             raise InputError("method 'faiss' needs the package faiss-cpu: install it, or use method='exact'")
         return True
     if method == "exact" or not possible or y.is_cuda or len(y) <= EXACT_UP_TO:
         return False
-    if importlib.util.find_spec("faiss") is None:
+    if not _has_faiss():
         logger.warning("faiss is not installed: exact search over %d rows, which is slower", len(y))
         return False
     return True
 
 
+def _has_faiss() -> bool:
+    return importlib.util.find_spec("faiss") is not None
+
+
 def _approximate(x: Tensor, index: Index, k: int, itself: bool, probes: int | None = None) -> Neighbors:
     indices, distances, complete = index.nearest(x, k, itself, probes)
-    missing = (~complete).nonzero()[:, 0]
-    if len(missing):
-        # The inverted lists of a far outlier can hold fewer than k rows.
-        logger.info("%d of %d rows found too few candidates: searched exactly", len(missing), len(x))
-        parts = _search(x[missing], index.y, k, "euclidean", missing if itself else None, None)
-        for start, found, exact in parts:
-            here = missing[start : start + len(found)]
-            indices[here], distances[here] = found, exact.sqrt().to(distances)
-    return Neighbors(indices, distances)
+    # The inverted lists of a far outlier can hold fewer than k rows.
+    return _completed(Neighbors(indices, distances), complete, x, index.y, "euclidean", itself)
 
 
 def _exact(x: Tensor, y: Tensor, k: int, metric: Metric, itself: bool, chunk: int | None) -> Neighbors:
-    indices = torch.empty(len(x), k, dtype=torch.int64, device=x.device)
-    distances = torch.empty(len(x), k, dtype=x.dtype, device=x.device)
-    own = torch.arange(len(x), device=x.device) if itself else None
-    for start, found, d2 in _search(x, y, k, metric, own, chunk):
-        indices[start : start + len(found)] = found
-        distances[start : start + len(found)] = d2.sqrt()
-    return Neighbors(indices, distances)
+    if chunk is None and isinstance(metric, str) and proven.worth_it(y, k, metric) and _has_faiss():
+        indices, distances, complete = proven.nearest(x, y, k, metric, itself)
+    else:
+        indices = torch.empty(len(x), k, dtype=torch.int64, device=x.device)
+        distances = torch.empty(len(x), k, dtype=x.dtype, device=x.device)
+        complete = torch.zeros(len(x), dtype=torch.bool, device=x.device)
+    return _completed(Neighbors(indices, distances), complete, x, y, metric, itself, chunk)
+
+
+def _completed(
+    found: Neighbors, complete: Tensor, x: Tensor, y: Tensor, metric: Metric, itself: bool, chunk: int | None = None
+) -> Neighbors:
+    """Searches the rows that are not complete by all distances."""
+    missing = (~complete).nonzero()[:, 0]
+    if len(missing) == 0:
+        return found
+    if len(missing) < len(x):
+        logger.info("%d of %d rows lack sure neighbours: compared with all rows", len(missing), len(x))
+    queries = x if len(missing) == len(x) else take_rows(x, missing)
+    for start, nearest, d2 in _search(queries, y, found.indices.shape[1], metric, missing if itself else None, chunk):
+        here = missing[start : start + len(nearest)]
+        found.indices[here], found.distances[here] = nearest, d2.sqrt().to(found.distances)
+    return found
 
 
 def _search(
     x: Tensor, y: Tensor, k: int, metric: Metric, own: Tensor | None, chunk: int | None
 ) -> Iterator[tuple[int, Tensor, Tensor]]:
     """Yields the start of a block of queries, their neighbours and the squared distances."""
-    for start, block in _blocks(x, y, metric, chunk):
+    for start, block in blocks(x, y, metric, chunk):
         if own is not None:
             here = own[start : start + len(block)]
             block = block.scatter(1, here[:, None], torch.inf)
         yield start, *smallest(block, k)
-
-
-def _blocks(x: Tensor, y: Tensor, metric: Metric, chunk: int | None) -> Iterator[tuple[int, Tensor]]:
-    size = chunk or rows_in_budget(len(y), 4 * 8)
-    narrow = x.layout == torch.strided and x.shape[1] <= 4
-    if callable(metric) or metric in ("manhattan", "hamming") or narrow:
-        yield from chunked_squared_distances(x, y, metric, size)
-        return
-    base, shift = _float64_rows(y, metric)
-    square, total = _squares(base), _sums(base)
-    for start in range(0, len(x), size):
-        rows = take_rows(x, torch.arange(start, min(start + size, len(x)), device=x.device)).double()
-        rows = _comparable(rows, metric, shift)
-        product = torch.sparse.mm(base, rows.T).T if base.is_sparse else rows @ base.T
-        if metric == "jaccard":
-            yield start, jaccard(product, rows.sum(1), total).square().to(x.dtype)
-            continue
-        # For the angles both squares count as 1, also that of a row of zeros, whose cosine is 0.
-        both = rows.square().sum(1)[:, None] + square if metric == "euclidean" else torch.full_like(product, 2)
-        d2 = both - 2 * product
-        yield start, d2.masked_fill(d2 <= _ROUNDING * both, 0).to(x.dtype)
-
-
-def _comparable(rows: Tensor, metric: Metric, shift: Tensor) -> Tensor:
-    """Dense rows, so that their product with the searched ones tells the distance."""
-    if metric in ANGULAR:
-        return directions(rows, metric)
-    return (rows != 0).double() if metric == "jaccard" else rows - shift
-
-
-def _float64_rows(y: Tensor, metric: Metric) -> tuple[Tensor, Tensor]:
-    """Prepares the searched rows, and the shift that queries need: sparse rows are not centred."""
-    none = torch.zeros((), dtype=torch.float64, device=y.device)
-    if y.layout == torch.strided:
-        shift = y.double().mean(0) if metric == "euclidean" else none
-        return _comparable(y.double(), metric, shift), shift
-    y = y.double().to_sparse(layout=torch.sparse_coo).coalesce()
-    values, row = y.values(), y.indices()[0]
-    if metric in ANGULAR:
-        norm = _squares(y)
-        if metric == "correlation":
-            # Queries are centred, so that the product needs no centring here; the length does. Of a row that is
-            # constant the difference leaves rounding alone.
-            centred = norm - _sums(y).square() / y.shape[1]
-            norm = torch.where(centred > _ROUNDING * norm, centred, 0)
-        values = torch.where(norm > 0, norm.rsqrt(), 0)[row] * values
-    elif metric == "jaccard":
-        values = (values != 0).double()
-    return torch.sparse_coo_tensor(y.indices(), values, y.shape, is_coalesced=True, check_invariants=False), none
-
-
-def _sums(y: Tensor) -> Tensor:
-    if not y.is_sparse:
-        return y.sum(1)
-    return y.values().new_zeros(len(y)).index_add(0, y.indices()[0], y.values())
-
-
-def _squares(y: Tensor) -> Tensor:
-    if not y.is_sparse:
-        return y.square().sum(1)
-    return y.values().new_zeros(len(y)).index_add(0, y.indices()[0], y.values().square())
 
 
 def smallest(values: Tensor, k: int) -> tuple[Tensor, Tensor]:

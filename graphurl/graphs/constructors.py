@@ -12,7 +12,7 @@ from torch import Tensor
 from graphurl.errors import InputError
 from graphurl.functional import neighbors
 from graphurl.functional.distance import Metric
-from graphurl.functional.mapped import row_blocks
+from graphurl.functional.mapped import all_finite, row_blocks
 from graphurl.graphs.checks import as_tensor, float_tensor, index_tensor
 from graphurl.graphs.convert import from_scipy
 from graphurl.graphs.graph import Graph
@@ -272,8 +272,10 @@ def _is_sparse(x: Any) -> bool:
 def _check_finite(x: Any) -> None:
     if _is_sparse(x):
         stored = x.values() if isinstance(x, Tensor) else torch.from_numpy(np.asarray(x.tocsr().data))
-        if not bool(stored.isfinite().all()):
+        if not all_finite(stored):
             raise InputError("x holds NaN or Inf: drop or fill them before looking for neighbours")
+        return
+    if all_finite(x):
         return
     bad = torch.cat([~x[b].isfinite().reshape(b.stop - b.start, -1).all(1) for b in row_blocks(x)])
     if bool(bad.any()):

@@ -13,7 +13,7 @@ import torch
 
 from graphurl.errors import InputError
 from graphurl.functional import mapped
-from graphurl.functional.mapped import by_columns, by_rows, is_mapped, map_of, row_blocks, scratch, shared
+from graphurl.functional.mapped import all_finite, by_columns, by_rows, is_mapped, map_of, row_blocks, scratch, shared
 
 X = np.arange(60, dtype=np.float32).reshape(12, 5)
 
@@ -75,6 +75,19 @@ def test_blocks_cover_all_rows_once(monkeypatch: pytest.MonkeyPatch) -> None:
         blocks = list(row_blocks(torch.zeros(shape)))
         assert [block.stop - block.start for block in blocks] == sizes
         assert [block.start for block in blocks] == [sum(sizes[:i]) for i in range(len(sizes))]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("place", [0, 29, 59])
+def test_one_number_that_is_not_finite_is_seen(bad: float, place: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mapped, "BLOCK_NUMBERS", 10)
+    x = torch.from_numpy(X.copy())
+    assert all_finite(x)
+    assert all_finite(torch.zeros(0, 3))
+    assert all_finite(torch.full((9,), 1e38))
+    assert all_finite(torch.arange(3))
+    x.view(-1)[place] = bad
+    assert not all_finite(x)
 
 
 @pytest.mark.parametrize("by", [by_rows, by_columns])

@@ -72,6 +72,16 @@ def test_monitor_waits_for_its_patience() -> None:
         monitor(moment(6, COLLAPSED))
 
 
+def test_monitor_looks_now_and_then_and_always_at_the_first_and_the_last_epoch() -> None:
+    monitor = CollapseMonitor(every=4)
+    looked = []
+    for epoch in range(1, 11):
+        now = Moment(epoch, 10, {"loss": 1.0}, moment().z, [])
+        monitor(now)
+        looked.append("effective_rank" in now.record)
+    assert [epoch for epoch, seen in enumerate(looked, 1) if seen] == [1, 4, 8, 10]
+
+
 def test_a_run_that_collapses_is_named() -> None:
     whole = objective()
     with torch.no_grad():
