@@ -19,7 +19,7 @@ from graphurl.recipes import Choices, PictureRecipe, Recipe
 from graphurl.recipes.maps import fitting
 from graphurl.recipes.pictures import LARGEST_SIDE
 from graphurl.relations.routes import DENSE_PAIRS
-from graphurl.terms.comparison import on_grid
+from graphurl.terms.comparison import by_sums
 
 #: Libraries, code and allocator, measured on an empty run.
 BASE = 0.45e9
@@ -77,7 +77,7 @@ def estimate_memory(
         pairs = float(min(batch, num_rows))
     layers = 0 if recipe.free else 4 * 4 * min(batch, num_rows) * recipe.hidden * recipe.depth
     step = pairs * 4 * 14 + layers
-    if batch >= num_rows and on_grid(recipe):
+    if batch >= num_rows and by_sums(recipe):
         step = GRID + 16 * n * recipe.dim  # no pair is listed
     if recipe.teacher == "layout":  # is made before the network is trained, and kept
         step = max(step, GRID + 32 * n * recipe.dim) + 4 * n * recipe.dim

@@ -35,9 +35,6 @@ from graphurl.training.distributed import placed, processes_here
 from graphurl.training.process import at_most_threads
 from graphurl.training.trainer import Settings, Trained, Trainer
 
-#: Times that a run of many epochs is looked at for collapse.
-LOOKS = 50
-
 
 def embed(
     source: Any = "digits",
@@ -259,8 +256,7 @@ def train(
     resume: bool,
 ) -> Trained:
     """Runs the trainer with the callbacks that every run has."""
-    directions, every = ready.recipe.metric_z == "cosine", max(1, ready.settings.epochs // LOOKS)
-    watching: list[Callback] = [CollapseMonitor(fail=fail_on_collapse, directions=directions, every=every)]
+    watching: list[Callback] = [CollapseMonitor(fail=fail_on_collapse, directions=ready.recipe.metric_z == "cosine")]
     if ready.recipe.patience > 0:
         watching.append(EarlyStop(ready.recipe.patience))
     written = [MetricsFile(run_folder / "metrics.jsonl")] if run_folder and current().first else []

@@ -89,6 +89,7 @@ PARTS: dict[str, dict[str, str]] = {
         "map-network": "graphurl.recipes.maps:NETWORK",
         "map-charts": "graphurl.recipes.maps:CHARTS",
         "map-direct": "graphurl.recipes.maps:DIRECT",
+        "map-vectors": "graphurl.recipes.maps:VECTORS",
         "genurl-mnist": "graphurl.recipes.maps:GENURL_MNIST",
         "genurl-coil-20": "graphurl.recipes.maps:GENURL_COIL20",
         "nodes": "graphurl.recipes.nodes:NODES",

@@ -19,6 +19,7 @@ from graphurl.encoders.landmarks import Landmarks
 from graphurl.encoders.sgc import normalised_adjacency, smooth_coordinates
 from graphurl.encoders.table import Table
 from graphurl.errors import InputError
+from graphurl.functional.field import DIMENSIONS
 from graphurl.functional.mapped import BLOCK_NUMBERS
 from graphurl.functional.randomness import drawn_from
 from graphurl.functional.ranks import current
@@ -38,7 +39,7 @@ from graphurl.relations.relation import Draw, Feed, Source
 from graphurl.relations.shuffled import RowBatches
 from graphurl.relations.sources import Dynamic, Static
 from graphurl.relations.teacher import Teacher
-from graphurl.terms.comparison import loss_of, on_grid, similarity_of
+from graphurl.terms.comparison import by_sums, loss_of, similarity_of
 from graphurl.training.trainer import Settings, Trainer
 
 #: Most nodes embedded at a time from sampled neighbourhoods.
@@ -190,13 +191,14 @@ def build_draw(graph: Graph, feed: Feed, recipe: Recipe) -> Draw:
     far = far_weight(graph, recipe)
     if recipe.teacher == "layout":
         return RowBatches(graph.num_nodes, feed, recipe.batch_size)
-    if recipe.batch_size == 0 and graph.num_nodes > FULL_BATCH and not on_grid(recipe):
+    if recipe.batch_size == 0 and graph.num_nodes > FULL_BATCH and not by_sums(recipe):
         raise InputError(
             f"batch_size is 0 and there are {graph.num_nodes} samples: "
             f"all pairs at once are offered up to {FULL_BATCH}, give a batch size such as 2048"
         )
     if recipe.batch_size == 0 or graph.num_nodes <= recipe.batch_size:
-        return FullBatch(graph, feed, far_weight=far)
+        columns = recipe.columns if recipe.dim not in DIMENSIONS and by_sums(recipe) else 0
+        return FullBatch(graph, feed, far_weight=far, columns=min(columns, graph.num_nodes))
     return EdgeBatches(graph, feed, recipe.batch_size, edge_share=recipe.edge_share, far_weight=far)
 
 

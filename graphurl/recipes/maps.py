@@ -32,6 +32,11 @@ MAP = Recipe(
     nu_z=1.0, batch_size=0, epochs=300, lr=0.5, optimiser="gains", momentum=0.8, schedule="constant", warmup=0.0,
 )  # fmt: skip
 
+#: The same loss in more than three dimensions, where no grid holds its sum over all pairs: in each step 256 rows stand
+#: for all. Short steps, since the sum is only estimated, and clusters drawn together more: these are vectors to
+#: cluster, and no picture that has to fill a page.
+VECTORS = MAP.but(dim=10, columns=256, lr=0.2, push=0.4)
+
 #: A network for the same map: the layout of free coordinates is made first, and the network learns it. The kernel of
 #: the match has a heavy tail, so that rows between two clusters go to one of them.
 NETWORK = MAP.but(
@@ -54,6 +59,8 @@ GENURL_COIL20 = DIRECT.but(
 )
 
 
+#: Dimensions that a grid can have, as words: settings of a command line are words still.
+_PICTURED = ("1", "2", "3")
 #: Settings that `map-network` has and `map` has not; who gives one of them wants a network.
 _NETWORK = ("batch_size", "hidden", "depth", "dropout")
 #: Settings that only `map-direct` has, or that compare pairs there and something else here.
@@ -65,8 +72,9 @@ def fitting(asked: Mapping[str, Any]) -> str:
     """Name of the map recipe that has what was asked for.
 
     Args:
-        asked: Settings that the user gave. A network is for `map-network`; another loss, sampled pairs, or more
-            dimensions than a grid can have are for `map-direct`.
+        asked: Settings that the user gave. A network is for `map-network`; another loss or sampled pairs
+            for `map-direct`, as a network in more dimensions than a grid can have is; free coordinates there are for
+            `map-vectors`.
     """
     encoder = asked.get("encoder")
     batches = any(name in asked for name in _NETWORK)
@@ -74,19 +82,20 @@ def fitting(asked: Mapping[str, Any]) -> str:
     # A module of the user's own reads rows unless it says otherwise.
     needs = getattr(encoder, "needs", "rows") if not isinstance(encoder, str) else ""
     network = needs == "rows" or encoder in ("mlp", "charts")
-    # Settings of a command line are words still, and those without a meaning are refused later.
-    beyond = str(asked.get("dim", 2)) not in ("1", "2", "3") or bool(asked.get("dynamic"))
+    # What has no meaning is refused later.
+    beyond = str(asked.get("dim", 2)) not in _PICTURED
     pairs = any(name in asked for name in (_DIRECT if free else (*_DIRECT, *_PAIRS)))
-    if beyond or pairs or (batches if free else not network):
+    if bool(asked.get("dynamic")) or pairs or (batches if free else beyond or not network):
         return "map-direct"
-    return "map" if free else "map-charts" if encoder == "charts" else "map-network"
+    return "map-vectors" if beyond else "map" if free else "map-charts" if encoder == "charts" else "map-network"
 
 
 def layout_of(recipe: Recipe) -> Recipe:
     """The map of free coordinates that a recipe's network learns, on prepared rows and a given graph."""
     kept = {name: getattr(recipe, name) for name in _LAYOUT}
     kept["init"] = "random" if recipe.init == "encoder" else recipe.init
-    return MAP.but(**kept, encoder="table", features="none", graph="given")
+    base = MAP if str(recipe.dim) in _PICTURED else VECTORS
+    return base.but(**kept, encoder="table", features="none", graph="given")
 
 
 def fitted_to(method: str, recipe: Recipe, num_rows: int) -> Recipe:

@@ -42,6 +42,8 @@ class Recipe(Choices):
         dropout: Share of hidden units dropped.
         init: Where free coordinates start: random (auto), pca, spectral (eigenvectors of the similarity graph), or,
             of a layout that a network learns, encoder (where that network places the rows).
+        columns: Samples drawn anew in each step that stand for all in sums over all pairs, for free coordinates in more
+            than three dimensions; 0 for none: all pairs are compared.
         negatives: Weight of all far pairs relative to the mass of p, where far_weight is auto.
         edge_share: Share of a batch that is edge ends.
         teacher: none, or what the encoder has to find (with loss alignment) or to tell apart (infonce): smooth,
@@ -69,6 +71,7 @@ class Recipe(Choices):
     fanout: int = 10
     dropout: float = 0.0
     init: str = "auto"
+    columns: int = 0
     negatives: float = 5.0
     edge_share: float = 0.75
     teacher: str = "none"

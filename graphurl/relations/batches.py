@@ -27,11 +27,12 @@ class FullBatch:
         graph: Similarity graph; its weights are p_X. Self-loops are not pairs and are ignored.
         feed: Makes encoder inputs of node numbers; what it samples it draws from the generator of the batch.
         far_weight: Weight of pairs with p = 0.
+        columns: Nodes that are drawn anew in each step to stand for all in sums over all pairs; 0 for none.
     """
 
-    def __init__(self, graph: Graph, feed: Feed, *, far_weight: float = 1.0) -> None:
+    def __init__(self, graph: Graph, feed: Feed, *, far_weight: float = 1.0, columns: int = 0) -> None:
         """Keeps p as a sparse matrix; the routes make blocks of it dense."""
-        self.feed, self.far_weight = feed, far_weight
+        self.feed, self.far_weight, self.columns = feed, far_weight, columns
         self.total = total_weight(graph, far_weight)
         self.nodes = torch.arange(graph.num_nodes, device=graph.col.device)
         self.p = without_zeros(prescribed(graph))
@@ -48,9 +49,10 @@ class FullBatch:
     def __call__(self, generator: torch.Generator) -> Batch:
         """All nodes; what a feed samples for them is sampled anew."""
         read = self.feed(self.nodes, generator)
+        drawn = torch.randperm(len(self.nodes), generator=generator)[: self.columns] if self.columns else None
         return Batch(
-            self.nodes, read, p=self.p, far_weight=self.far_weight, total=self.total, pairs=self.pairs
-        )  # fmt: skip
+            self.nodes, read, p=self.p, far_weight=self.far_weight, total=self.total, pairs=self.pairs, columns=drawn
+        )
 
 
 class EdgeBatches:

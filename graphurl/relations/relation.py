@@ -26,6 +26,7 @@ class Relation:
         far_weight: Weight of pairs with p = 0 where `weight` is absent.
         same: Row i and column i are the same sample, hence no pair.
         pairs: The entries of p, where it is sparse and symmetric and every entry is above 0 and no sample's own.
+        columns: Some of the rows, which stand for all in sums over all pairs, (M,).
         left_out: Which pairs of the first C' ≤ C columns are no pairs, R × C' true or false: the other keys of
             MoCo's batch, an image's own embedding among columns. Takes the place of a matrix of weights.
         total: Σ of weights of the *full* relation that this one samples. Additive losses are divided by it, a
@@ -39,6 +40,7 @@ class Relation:
     far_weight: float = 1.0
     same: bool = False
     pairs: Pairs | None = None
+    columns: Tensor | None = None
     left_out: Tensor | None = None
     total: float | None = None
 
@@ -76,6 +78,7 @@ class Batch:
         far_weight: As in `Relation`.
         total: As in `Relation`.
         pairs: As in `Relation`.
+        columns: As in `Relation`.
         views: How many full-size views of each sample the inputs hold, view after view.
         notes: What else the draw knows, by name: label; partner and ratio of mixtures.
     """
@@ -87,6 +90,7 @@ class Batch:
     far_weight: float = 1.0
     total: float | None = None
     pairs: Pairs | None = None
+    columns: Tensor | None = None
     views: int = 1
     notes: Mapping[str, Tensor] = field(default_factory=dict)
 
@@ -100,7 +104,8 @@ class Batch:
         notes = {name: value.to(device) for name, value in self.notes.items()}
         pairs = None if self.pairs is None else self.pairs.to(device)
         return replace(
-            self, nodes=nodes, inputs=inputs, p=move(self.p), weight=move(self.weight), pairs=pairs, notes=notes
+            self, nodes=nodes, inputs=inputs, p=move(self.p), weight=move(self.weight), pairs=pairs,
+            columns=move(self.columns), notes=notes,
         )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from graphurl.functional.columns import sum_by_columns
 from graphurl.functional.distance import edge_squared_distances
 from graphurl.functional.field import DIMENSIONS, LARGEST_GRID, edge_sum, grid_cells, radial_sum
 from graphurl.functional.pairs import INNER_METRICS, LARGEST_NU, sum_log_normalisers
@@ -65,8 +66,8 @@ def evaluate(
         row, col, p = _similar(relation)
         part = loss.partial(p, _log_q(relation, similarity, row, col))
         return _combined(loss, part[None], relation), rows * cols
-    if chunk is None and rows >= FIELD_FROM and has_field(loss, relation, similarity):
-        return _combined(loss, _field(relation, similarity, loss)[None], relation), rows * cols
+    if chunk is None and rows >= FIELD_FROM and has_sums(loss, relation, similarity):
+        return _combined(loss, _summed(relation, similarity, loss)[None], relation), rows * cols
     size = chunk or max(1, min(rows, DENSE_PAIRS // max(1, cols)))
     first, last = ranks.span(rows) if divided else (0, rows)
     parts = [
@@ -98,14 +99,13 @@ def entries_alone(loss: Loss, relation: Relation, similarity: Similarity) -> boo
     )
 
 
-def is_radial(loss: Loss, similarity: Similarity, dim: int) -> bool:
-    """Whether a loss of points in so many dimensions is known from sums of functions of their distance.
+def is_radial(loss: Loss, similarity: Similarity) -> bool:
+    """Whether a loss of points is known from sums of functions of their distance.
 
     Where far pairs at distance 0 have an infinite loss (BCE with κ(0) = 1) no grid can hold it.
     """
     return (
         loss.summable
-        and dim in DIMENSIONS
         and similarity.metric == "euclidean"
         and not isinstance(similarity.mu, Tensor)
         and similarity.mu == 0
@@ -114,18 +114,22 @@ def is_radial(loss: Loss, similarity: Similarity, dim: int) -> bool:
     )
 
 
-def has_field(loss: Loss, relation: Relation, similarity: Similarity) -> bool:
-    """Whether a relation of all samples with themselves can be taken on a grid."""
+def has_sums(loss: Loss, relation: Relation, similarity: Similarity) -> bool:
+    """Whether a relation of all samples with themselves is known from sums: on a grid, or by some columns."""
     z = relation.rows
     return (
-        is_radial(loss, similarity, z.shape[1])
+        is_radial(loss, similarity)
         and relation.cols is z
         and relation.same
         and relation.pairs is not None
         and relation.weight is None
         and relation.left_out is None
-        and grid_cells(z.detach(), _spacing(similarity)) <= LARGEST_GRID
+        and (relation.columns is not None or _has_grid(z.detach(), similarity))
     )
+
+
+def _has_grid(z: Tensor, similarity: Similarity) -> bool:
+    return z.shape[1] in DIMENSIONS and grid_cells(z, _spacing(similarity)) <= LARGEST_GRID
 
 
 def _spacing(similarity: Similarity) -> float:
@@ -136,15 +140,17 @@ def _spacing(similarity: Similarity) -> float:
     return FIELD_SPACING * half * similarity.sigma
 
 
-def _field(relation: Relation, similarity: Similarity, loss: Loss) -> Tensor:
-    """The statistics of the whole relation: entries edge by edge, all pairs as a convolution."""
-    z, edges, rows = relation.rows, relation.pairs, len(relation.rows)
+def _summed(relation: Relation, similarity: Similarity, loss: Loss) -> Tensor:
+    """The statistics of the whole relation: entries edge by edge, all pairs by some columns or as a convolution."""
+    z, edges, rows, columns = relation.rows, relation.pairs, len(relation.rows), relation.columns
     assert edges is not None
 
     def near(function: Callable[[Tensor], Tensor]) -> Tensor:
         return edge_sum(z, edges, OfDistance(similarity, function))
 
     def everywhere(function: Callable[[Tensor], Tensor]) -> Tensor:
+        if columns is not None:
+            return sum_by_columns(z, columns, OfDistance(similarity, function))
         return radial_sum(z, OfDistance(similarity, function), spacing=_spacing(similarity), order=FIELD_ORDER)
 
     pairs = float(rows) * (rows - 1)

@@ -22,7 +22,8 @@ class Static(Source):
         if batch.p is None:
             raise InputError("the batch carries no p: draw it from a graph (FullBatch or EdgeBatches)")
         return Relation(
-            out.z, out.z, batch.p, batch.weight, batch.far_weight, same=True, pairs=batch.pairs, total=batch.total
+            out.z, out.z, batch.p, batch.weight, batch.far_weight, same=True, pairs=batch.pairs,
+            columns=batch.columns, total=batch.total
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from graphurl import registry
+from graphurl.functional.field import DIMENSIONS
 from graphurl.losses.base import Loss
 from graphurl.recipes.choices import Choices
 from graphurl.recipes.recipe import Recipe
@@ -36,7 +37,11 @@ def similarity_of(recipe: Choices, loss: Loss) -> Similarity:
     )
 
 
-def on_grid(recipe: Recipe) -> bool:
-    """Whether all pairs are added up at once whatever their number: free coordinates, and a loss of radial sums."""
+def by_sums(recipe: Recipe) -> bool:
+    """Whether all pairs are added up at once whatever their number: free coordinates, and a loss of radial sums.
+
+    On a grid where there are few dimensions, else by some columns.
+    """
     loss = loss_of(recipe)
-    return recipe.free and is_radial(loss, similarity_of(recipe, loss), recipe.dim)
+    summed = recipe.dim in DIMENSIONS or recipe.columns > 0
+    return recipe.free and summed and is_radial(loss, similarity_of(recipe, loss))

@@ -52,20 +52,20 @@ class CollapseMonitor:
         fail: Raise instead of warning.
         patience: Looks in a row that have to find a collapse.
         directions: The embedding is compared by cosine, so that its directions are what can collapse.
-        every: Epochs between two looks, beside the first and the last: where an epoch is one step of a small map, a
-            look costs a fifth of it.
+        looks: How often a run of many epochs is looked at, beside its first and last: where an epoch is one step of a
+            small map, a look costs a fifth of it.
     """
 
     fail: bool = False
     patience: int = 1
     directions: bool = False
-    every: int = 1
+    looks: int = 50
     _seen: int = field(default=0, init=False)
     _told: bool = field(default=False, init=False)
 
     def __call__(self, moment: Moment) -> bool:
         """Adds effective rank and spread to the record when it looks; warns once, or raises."""
-        if moment.epoch % self.every and moment.epoch not in (1, moment.epochs):
+        if moment.epoch % max(1, moment.epochs // self.looks) and moment.epoch not in (1, moment.epochs):
             return False
         verdict = collapse(moment.z, directions=self.directions)
         moment.record["effective_rank"] = round(float(verdict["effective_rank"]), 4)

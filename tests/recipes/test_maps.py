@@ -10,7 +10,7 @@ from torch import nn
 from graphurl import registry
 from graphurl.encoders.gcn import GCN
 from graphurl.encoders.mlp import MLP
-from graphurl.recipes.maps import LEAST_ROWS, MAP, MOST_EPOCHS, fitted_to, fitting, layout_of
+from graphurl.recipes.maps import LEAST_ROWS, MAP, MOST_EPOCHS, VECTORS, fitted_to, fitting, layout_of
 
 NETWORK = registry.resolve("recipes", "map-network")
 
@@ -36,6 +36,11 @@ NETWORK = registry.resolve("recipes", "map-network")
         ("map-direct", {"encoder": "gcn"}),
         ("map-direct", {"encoder": GCN(3, 2)}),
         ("map-direct", {"loss": "kl"}),
+        ("map-direct", {"dim": 10, "batch_size": 64}),
+        ("map-direct", {"dim": 10, "dynamic": True}),
+        ("map-direct", {"encoder": "charts", "dim": 10}),
+        ("map-vectors", {"dim": 10}),
+        ("map-vectors", {"dim": "4", "encoder": "table", "nu_z": 0.5}),
     ],
 )
 def test_what_was_asked_for_decides(name: str, asked: dict[str, Any]) -> None:
@@ -54,3 +59,5 @@ def test_the_layout_is_the_default_map_with_the_settings_that_describe_it() -> N
     wanted = MAP.but(dim=3, seed=7, push=1.0, init="spectral", early=0.0)
     assert layout_of(asked) == wanted.but(encoder="table", features="none", graph="given")
     assert layout_of(asked.but(init="encoder")).init == "random"
+    wide = layout_of(asked.but(dim=5))
+    assert (wide.columns, wide.lr, wide.push) == (VECTORS.columns, VECTORS.lr, 1.0)

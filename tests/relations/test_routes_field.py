@@ -38,7 +38,7 @@ def fine(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("dim", [2, 3])
 def test_the_grid_gives_what_all_pairs_give(loss: Loss, nu: float, sigma: float, dim: int) -> None:
     whole, similarity = relation(dim=dim), Similarity(nu, sigma, normalised=False)
-    assert routes.has_field(loss, whole, similarity)
+    assert routes.has_sums(loss, whole, similarity)
     found, pairs = evaluate(whole, similarity, loss)
     expected, same_pairs = evaluate(whole, similarity, loss, chunk=len(whole.rows))
     assert pairs == same_pairs
@@ -59,8 +59,8 @@ def test_a_mean_divides_by_all_pairs(loss: Loss) -> None:
 @pytest.mark.usefixtures("fine")
 def test_the_grid_is_taken_where_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[int] = []
-    original = routes._field
-    monkeypatch.setattr(routes, "_field", lambda *given: taken.append(1) or original(*given))
+    original = routes._summed
+    monkeypatch.setattr(routes, "_summed", lambda *given: taken.append(1) or original(*given))
     whole, t = relation(), Similarity(1.0, normalised=False)
     evaluate(whole, t, KL())
     assert taken == [1]
@@ -123,3 +123,36 @@ def test_equal_functions_of_log_q_share_a_grid() -> None:
     assert OfDistance(t, torch.exp) != OfDistance(replace(t, nu=2.0), torch.exp)
     d2 = torch.rand(5)
     torch.testing.assert_close(OfDistance(t, GKL().of_far)(d2), GKL().pairwise(torch.zeros(5), t.log(d2)))
+
+
+@pytest.mark.usefixtures("fine")
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+@pytest.mark.parametrize("dim", [2, 7])
+def test_all_rows_as_columns_give_what_all_pairs_give(loss: Loss, dim: int) -> None:
+    similarity = Similarity(0.5, 2.0, normalised=False)
+    whole = replace(relation(dim=dim), columns=torch.arange(150))
+    assert routes.has_sums(loss, whole, similarity)
+    found, expected = (evaluate(whole, similarity, loss, chunk=chunk)[0] for chunk in (None, 150))
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(*(torch.autograd.grad(value, whole.rows)[0] for value in (found, expected)))
+
+
+@pytest.mark.usefixtures("fine")
+def test_more_than_three_dimensions_need_columns() -> None:
+    similarity = Similarity(1.0, normalised=False)
+    assert not routes.has_sums(KL(), relation(dim=4), similarity)
+    some = replace(relation(dim=4), columns=torch.arange(40))
+    found, whole = evaluate(some, similarity, KL())[0], evaluate(some, similarity, KL(), chunk=150)[0]
+    assert found != whole
+    assert abs(float(found - whole)) < 0.2
+
+
+def test_columns_are_drawn_anew_each_once() -> None:
+    graph = knn(torch.randn(50, 4, generator=torch.Generator().manual_seed(0)), 6).similarity(symmetrise="mean")
+    generator = torch.Generator().manual_seed(0)
+    draw = FullBatch(graph, IndexFeed(), columns=20)
+    first, second = (draw(generator).to(torch.device("cpu")).columns for _ in range(2))
+    assert first is not None and second is not None
+    assert len(first.unique()) == len(second.unique()) == 20
+    assert first.tolist() != second.tolist()
+    assert FullBatch(graph, IndexFeed())(generator).columns is None

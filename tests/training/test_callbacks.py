@@ -73,13 +73,13 @@ def test_monitor_waits_for_its_patience() -> None:
 
 
 def test_monitor_looks_now_and_then_and_always_at_the_first_and_the_last_epoch() -> None:
-    monitor = CollapseMonitor(every=4)
+    monitor = CollapseMonitor(looks=3)
     looked = []
     for epoch in range(1, 11):
         now = Moment(epoch, 10, {"loss": 1.0}, moment().z, [])
         monitor(now)
         looked.append("effective_rank" in now.record)
-    assert [epoch for epoch, seen in enumerate(looked, 1) if seen] == [1, 4, 8, 10]
+    assert [epoch for epoch, seen in enumerate(looked, 1) if seen] == [1, 3, 6, 9, 10]
 
 
 def test_a_run_that_collapses_is_named() -> None:
