@@ -28,7 +28,7 @@ def curves(
     *,
     theme: str | Theme = "light",
 ) -> Figure:
-    """Draws every number of a training history over its epochs.
+    """Loss, rate, spread and every other number of a training over its epochs.
 
     Args:
         history: One dict per epoch, as the trainer records them; keys may come and go.

@@ -119,7 +119,7 @@ def _move_apart(axes: Axes, written: Sequence[Text], theme: Theme) -> None:
         if np.allclose(old, new):
             continue
         start, end = text.get_position(), back.transform(new)
-        text.set_position(end)
+        text.set_position((float(end[0]), float(end[1])))
         if np.abs(new - old).max() > size[1]:
             axes.plot([start[0], end[0]], [start[1], end[1]], color=theme.soft, lw=0.8, zorder=4)
 
