@@ -13,6 +13,7 @@ import numpy as np
 from graphurl import registry
 from graphurl.data.flat import as_pictures
 from graphurl.errors import InputError
+from graphurl.evaluation.metrics import MAP_DIMENSIONS
 from graphurl.plots.canvas import Theme
 from graphurl.recipes import Choices, PictureRecipe
 from graphurl.similarity import Similarity
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from graphurl.data.samples import Samples
     from graphurl.data.stacks import Images
 
-#: Up to this dimension rows are points of a map, and compared by straight distances.
-MAP_DIMENSIONS = 3
 _WORDS = {
     "x": "the rows of numbers that the map was made of", "y": "labels", "images": "the pictures",
     "history": "a record of the training (metrics.jsonl)", "recipe": "a run on pictures", "embeddings": "several runs",

@@ -69,7 +69,7 @@ def similarity_map(
         matrix, words = scaled.of(part).exp().numpy(), "p_Z"
     theme = theme_of(theme)
     figure = blank(7.4, 6.6, theme)
-    axes = _matrix(figure, matrix, similarity is None, words, theme)
+    axes = _matrix(figure, matrix, words, theme)
     borders = np.flatnonzero(np.diff(kinds)) + 1
     for border in borders:
         for line in (axes.axhline, axes.axvline):
@@ -121,7 +121,7 @@ def class_means(
     matrix = (units @ units.T).numpy()
     theme = theme_of(theme)
     figure = blank(7.0, 6.2, theme)
-    axes = _matrix(figure, matrix, True, "cosine", theme)
+    axes = _matrix(figure, matrix, "cosine", theme)
     _name_sides(axes, np.arange(len(present)), [names[code] for code in present], theme)
     if len(present) <= NUMBERS_UP_TO:
         _numbers(axes, matrix, theme)
@@ -171,10 +171,12 @@ def _known(z: Any, y: Any, classes: Sequence[str] | None) -> tuple[np.ndarray, n
     return rows[kept], codes[kept], names
 
 
-def _matrix(figure: Figure, matrix: np.ndarray, signed: bool, words: str, theme: Theme) -> Axes:
+def _matrix(figure: Figure, matrix: np.ndarray, words: str, theme: Theme) -> Axes:
+    """Draws numbers up to 1: around 0 where some lie below, else from the smallest (up to a few) on."""
     axes = figure.add_subplot()
     strip_frame(axes, theme)
-    style: Any = {"cmap": theme.signed(), "vmin": -1} if signed else {"cmap": theme.shades(), "vmin": 0}
+    low = math.floor(20 * float(np.quantile(matrix, 0.005))) / 20
+    style: Any = {"cmap": theme.signed(), "vmin": -1} if low < 0 else {"cmap": theme.shades(), "vmin": min(low, 0.95)}
     add_bar(axes, axes.imshow(matrix, vmax=1, interpolation="nearest", **style), theme, words)
     return axes
 
@@ -190,8 +192,9 @@ def _name_sides(axes: Axes, at: Any, names: Sequence[str], theme: Theme) -> None
 
 
 def _numbers(axes: Axes, matrix: np.ndarray, theme: Theme) -> None:
+    (image,) = axes.images
     for (row, column), value in np.ndenumerate(matrix):
-        ground = theme.signed()((value + 1) / 2)[:3]
+        ground = image.to_rgba(np.array([value]))[0, :3]
         ink = max((theme.ink, theme.paper), key=lambda color: contrast(color, ground))
         axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=8, color=ink)
 

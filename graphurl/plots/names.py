@@ -115,6 +115,7 @@ def _move_apart(axes: Axes, written: Sequence[Text], theme: Theme) -> None:
     room = axes.get_window_extent()
     moved = apart(centres, sizes, np.array([room.x0, room.y0]), np.array([room.x1, room.y1]))
     back = axes.transData.inverted()
+    axes.autoscale(False)  # a line must not move what was just placed
     for text, old, new, size in zip(written, centres, moved, sizes, strict=True):
         if np.allclose(old, new):
             continue

@@ -63,6 +63,7 @@ def shepard(
     plain_axes(axes, theme)
     axes.grid(visible=False)
     from matplotlib.colors import LogNorm
+    from matplotlib.patheffects import withStroke
 
     shown = np.ma.masked_equal(counts.T, 0)
     style: Any = {"cmap": theme.rising(), "rasterized": True, "norm": LogNorm(0.5, max(2, counts.max()))}
@@ -70,7 +71,9 @@ def shepard(
     place = np.clip(np.digitize(d_x, across) - 1, 0, CELLS - 1)
     wide = [cell for cell in range(CELLS) if (place == cell).sum() >= _FEWEST]
     medians = [float(np.median(d_z[place == cell])) for cell in wide]
-    axes.plot([(across[cell] + across[cell + 1]) / 2 for cell in wide], medians, color=theme.ink, lw=1.4)
+    halo = [withStroke(linewidth=3.5, foreground=theme.paper, alpha=0.8)]
+    middles = [(across[cell] + across[cell + 1]) / 2 for cell in wide]
+    axes.plot(middles, medians, color=theme.ink, lw=1.4, path_effects=halo)
     axes.set_ylabel(f"distance in the embedding ({_called(metric_z)})", fontsize=10, color=theme.soft)
     note = f"{len(d_x):,} pairs of {used:,} rows · {_correlation(d_x, d_z)} · line: median"
     below = f"distance in the original space ({_called(metric)})\n{note}"
