@@ -101,15 +101,13 @@ class Embedding:
             links=samples.links, settings=protocol(self.recipe.task),
         )  # fmt: skip
 
-    def plot(self, path: str | Path | None = None) -> Any:
-        """Draws the embedding; returns the figure, and writes it where a path is given."""
-        from graphurl.plots import scatter
+    def plot(self, path: str | Path | None = None, figure: str = "map", theme: str = "light") -> Any:
+        """Draws a figure of the run (`graphurl list figures`); returns it, and writes it where a path is given."""
+        from graphurl.plots import draw
+        from graphurl.plots.figures import known
 
-        samples = self.samples
-        y = None if samples is None or samples.y is None else samples.y.numpy()
-        classes = None if samples is None else samples.classes
         title = str(self.source.get("name", "embedding"))
-        return scatter(self.z, y=y, classes=classes, title=title, path=path)
+        return draw(figure, known(self.z, self.samples, self.recipe, self.history, title), path, theme)
 
     def to_anndata(self, adata: Any, key: str = "X_graphurl") -> None:
         """Writes the embedding into `adata.obsm[key]`; the cells have to be the ones embedded, in their order."""

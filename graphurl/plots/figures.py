@@ -5,13 +5,16 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from graphurl import registry
-from graphurl.data.flat import as_pictures
+from graphurl.data.stacks import PLAIN, Images, Shape, to_bytes
 from graphurl.errors import InputError
 from graphurl.evaluation.metrics import MAP_DIMENSIONS
 from graphurl.plots.canvas import Theme
@@ -22,7 +25,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from graphurl.data.samples import Samples
-    from graphurl.data.stacks import Images
 
 _WORDS = {
     "x": "the rows of numbers that the map was made of", "y": "labels", "images": "the pictures",
@@ -126,17 +128,35 @@ def differing(recipes: Mapping[str, Choices]) -> dict[str, str]:
     if len(differ) != 1 or len({repr(of.get(differ[0])) for of in values.values()}) < len(values):
         return {name: name for name in recipes}
     key = differ[0]
-    found = {name: of.get(key) for name, of in values.items()}
+    found: dict[str, Any] = {name: of.get(key) for name, of in values.items()}
     numbers = all(isinstance(value, int | float) for value in found.values())
     order = sorted(found, key=lambda name: found[name]) if numbers else list(found)
     return {name: f"{key} = {_short(found[name])}" for name in order}
 
 
+@dataclass(frozen=True)
+class _Flat:
+    """Pictures that lie flat as rows of numbers; only those that are taken become bytes."""
+
+    x: Tensor
+    shape: Shape
+    name: str
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def take(self, indices: Tensor) -> Tensor:
+        return torch.from_numpy(to_bytes(self.x[indices].numpy(), self.name).reshape(len(indices), *self.shape))
+
+
 def _pictures(samples: Samples | None) -> Images | None:
-    """The pictures of samples, also where they lie flat as rows of numbers."""
-    if samples is None or samples.images is not None or samples.shape is None or len(samples.shape) != 3:
+    """The pictures of samples, also where they lie flat."""
+    if samples is None or samples.images is not None or samples.x is None:
         return None if samples is None else samples.images
-    return as_pictures(samples).images
+    shape, strided = samples.shape, samples.x.layout == torch.strided
+    if shape is None or len(shape) != 3 or shape[0] not in PLAIN or not strided:
+        return None
+    return _Flat(samples.x, (shape[0], shape[1], shape[2]), samples.name)
 
 
 def _short(value: Any) -> str:

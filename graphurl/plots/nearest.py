@@ -81,8 +81,12 @@ def neighbors(
     theme = theme_of(theme)
     words = ["query", *map(str, range(1, found.shape[1] + 1))]
     sheet = lay_sheet(sheet_rows, words, title, 0.9, theme)
-    judged = [(codes[query] == codes[other], box) for query, others, boxes in zip(asked, found, sheet.boxes, strict=True)
-              for other, box in zip(others, boxes[1:], strict=True) if codes[query] >= 0 and codes[other] >= 0]  # fmt: skip
+    pairs = [
+        (query, other, box)
+        for query, others, boxes in zip(asked, found, sheet.boxes, strict=True)
+        for other, box in zip(others, boxes[1:], strict=True)
+    ]
+    judged = [(codes[a] == codes[b], box) for a, b, box in pairs if codes[a] >= 0 and codes[b] >= 0]
     for right, box in judged:
         _frame(sheet.axes, box, RIGHT if right else WRONG)
     if judged:
