@@ -21,7 +21,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("run_folder", metavar="RUN", help="folder written by embed, a file of embeddings, or pictures")
     parser.add_argument("others", metavar="RUN", nargs="*", help="further runs of the same samples, for --figure maps")
     parser.add_argument(
-        "--figure", type=one_of("figures"), metavar="NAME", default="map", help="which (graphurl list figures); default map"
+        "--figure", type=one_of("figures"), metavar="NAME", default="map", help="default map; see list figures"
     )
     parser.add_argument("--theme", choices=("light", "dark"), default="light", help="paper of the picture")
     parser.add_argument(
