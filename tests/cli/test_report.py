@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from graphurl.cli.report import nearest_recipe
+from graphurl.plots.report import drawings
 from graphurl.recipes import Recipe
 from graphurl.recipes.maps import MAP
 from tests.cli.conftest import Call
@@ -19,6 +20,13 @@ from tests.plots.report.test_report import read
 def run(call: Call, small: list[str], tmp_path: Path) -> Path:
     assert call(*small, "--out", "run", "-q").status == 0
     return tmp_path / "run"
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaves the drawing of figures out, which takes the time of a report."""
+    monkeypatch.setattr(drawings, "draw", lambda name, given, theme: name)
+    monkeypatch.setattr(drawings, "_encoded", lambda figure: f"data:,{figure}")
 
 
 def words_of(path: str) -> str:
@@ -35,7 +43,7 @@ def test_a_run_becomes_a_page_with_its_metrics(call: Call, run: Path) -> None:
         assert told in words
 
 
-def test_runs_are_compared_as_compare_does(call: Call, run: Path, small: list[str]) -> None:
+def test_runs_are_compared_as_compare_does(call: Call, run: Path, small: list[str], undrawn: None) -> None:
     for seed in (1, 2):
         assert call(*small, "--seed", seed, "--out", f"run-{seed}", "-q").status == 0
     for seed in (0, 1, 2):
@@ -51,7 +59,7 @@ def test_runs_are_compared_as_compare_does(call: Call, run: Path, small: list[st
     assert "3 seeds" in words and "maps" in Path("r.html").read_text()
 
 
-def test_a_run_that_is_not_finished_is_told_as_one(call: Call, run: Path) -> None:
+def test_a_run_that_is_not_finished_is_told_as_one(call: Call, run: Path, undrawn: None) -> None:
     shutil.copytree(run, "half")
     values = json.loads((run / "report.json").read_text())
     kept = {key: value for key, value in values.items() if key not in ("metrics", "skipped")}
@@ -63,7 +71,7 @@ def test_a_run_that_is_not_finished_is_told_as_one(call: Call, run: Path) -> Non
     assert "This run is unfinished: it was not judged." in words_of("r.html")
 
 
-def test_a_run_whose_data_are_gone_keeps_its_map(call: Call, run: Path, rows: Path) -> None:
+def test_a_run_whose_data_are_gone_keeps_its_map(call: Call, run: Path, rows: Path, undrawn: None) -> None:
     rows.unlink()
     done = call("report", "run", "--html", "r.html")
     assert done.status == 0 and "the data of the run are left out" in done.err

@@ -62,13 +62,18 @@ def chapter(**more: Any) -> Chapter:
     z = np.random.default_rng(0).normal(size=(30, 2)).astype(np.float32)
     samples = Samples(name="small", x=torch.from_numpy(np.tile(z, 3)), y=torch.arange(30) % 3)
     values = {
-        "name": "first", "about": "30 samples", "given": known(z, samples, Recipe(task="dr"), [{"epoch": 1, "loss": 1.0}]),
+        "name": "first", "about": "30 samples",
+        "given": known(z, samples, Recipe(task="dr"), [{"epoch": 1, "loss": 1.0}]),
         "metrics": {"nmi": {"value": 0.51234, "protocol": "k-means", "low": 0.4, "high": 0.6}, "ari": {"value": 1.0}},
         "skipped": {"nlad": "too few"}, "recipe": "map", "changed": [("nu_z", "2", "1")],
         "facts": {"data": {"samples": "30"}, "graph": {}}, "command": "graphurl embed --config c", "config": "a: 1",
         **more,
     }  # fmt: skip
     return Chapter(**values)
+
+
+def bare(name: str = "bare", **more: Any) -> Chapter:
+    return Chapter(name, "a file", known(np.zeros((3, 2))), **more)
 
 
 def test_a_page_tells_all_and_fetches_nothing(tmp_path: Path) -> None:
@@ -84,7 +89,7 @@ def test_a_page_tells_all_and_fetches_nothing(tmp_path: Path) -> None:
     addresses = [v for _, attrs in reader.seen for k, v in attrs.items() if k in ("src", "srcset", "href")]
     assert all(address.startswith(("data:image/png;base64,", "#")) for address in addresses)
     assert "url(" not in page and "@import" not in page
-    assert page == report([chapter(warning="mind the gap")]), "the same page twice"
+    assert report([bare()]) == report([bare()]), "the same page twice"
 
 
 def test_every_figure_is_there_on_both_papers_and_print_takes_the_light_one() -> None:
@@ -105,9 +110,9 @@ def test_every_figure_is_there_on_both_papers_and_print_takes_the_light_one() ->
 def test_what_cannot_be_drawn_says_why_in_its_place() -> None:
     given = {**chapter().given, "y": np.full(30, -1)}
     assert "Not drawn: none of the 30 rows is finite and has a class" in drawing("similarity", given)
-    bare = report([Chapter("bare", "a file", known(np.zeros((3, 2))))])
-    assert [a["class"] for n, a in read(bare).seen if n == "figure"] == ["map"]
-    assert "None." in " ".join(read(bare).text)
+    reader = read(report([bare()]))
+    assert [a["class"] for n, a in reader.seen if n == "figure"] == ["map"]
+    assert "None." in " ".join(reader.text)
 
 
 def test_vectors_get_the_cosines_of_class_means_and_maps_do_not() -> None:
@@ -123,7 +128,7 @@ def test_several_runs_stand_side_by_side() -> None:
         ["nmi"], [("first", 3, [("0.51 ± 0.01", True)]), ("second", 1, [("0.50 ~", False)])], ["other data"], "marks",
         {"nu_z = 1": z, "nu_z = 2": z},
     )  # fmt: skip
-    page = report([chapter(), chapter(name="second")], compared)
+    page = report([bare("first"), bare("second")], compared)
     reader = read(page)
     words = " ".join(reader.text)
     for told in ("Side by side", "3 seeds", "0.50 ~", "Mind: other data.", "marks"):
@@ -131,17 +136,17 @@ def test_several_runs_stand_side_by_side() -> None:
     assert "<strong>0.51 ± 0.01</strong>" in page and "<strong>0.50" not in page
     links = [attrs["href"][1:] for name, attrs in reader.seen if name == "a"]
     assert links == [attrs["id"] for _, attrs in reader.seen if "id" in attrs] == ["run-1", "run-2"]
-    assert [a["class"] for n, a in reader.seen if n == "figure"][0] == "maps"
+    assert next(a["class"] for n, a in reader.seen if n == "figure") == "maps"
 
 
 def test_no_word_breaks_the_page() -> None:
-    nasty = chapter(
-        name=NASTY, about=NASTY, warning=NASTY, recipe=NASTY, changed=[(NASTY, NASTY, NASTY)], command=NASTY,
-        config=NASTY, facts={NASTY: {NASTY: NASTY}}, skipped={NASTY: NASTY},
+    nasty = Chapter(
+        NASTY, NASTY, known(np.zeros((3, 2))), warning=NASTY, recipe=NASTY, changed=[(NASTY, NASTY, NASTY)],
+        command=NASTY, config=NASTY, facts={NASTY: {NASTY: NASTY}}, skipped={NASTY: NASTY},
         metrics={NASTY: {"value": 1.0, "protocol": NASTY}},
     )  # fmt: skip
     compared = Comparison([NASTY], [(NASTY, 1, [(NASTY, True)]), ("b", 2, [(NASTY, False)])], [NASTY], NASTY)
-    page = report([nasty, chapter()], compared)
+    page = report([nasty, bare()], compared)
     assert "<script" not in page
     shown = NASTY.replace("_", " ")
     assert sum(text.count(shown) for text in read(page).text) > 15
