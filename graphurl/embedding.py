@@ -22,6 +22,7 @@ from graphurl.recipes import Choices, Recipe, recipe_of
 if TYPE_CHECKING:
     from graphurl.data.samples import Samples
     from graphurl.evaluation.report import Report
+    from graphurl.plots import Theme
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +102,7 @@ class Embedding:
             links=samples.links, settings=protocol(self.recipe.task),
         )  # fmt: skip
 
-    def plot(self, path: str | Path | None = None, figure: str = "map", theme: str = "light") -> Any:
+    def plot(self, path: str | Path | None = None, figure: str = "map", theme: str | Theme = "light") -> Any:
         """Draws a figure of the run (`graphurl list figures`); returns it, and writes it where a path is given."""
         from graphurl.plots import draw
         from graphurl.plots.figures import known

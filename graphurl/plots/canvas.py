@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphurl.errors import unknown
-from graphurl.plots.colors import PLAIN, UNKNOWN
+from graphurl.plots.colors import PLAIN, UNKNOWN, contrast
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,6 +43,11 @@ class Theme:
     low: float
     high: float
 
+    @property
+    def bright(self) -> bool:
+        """Whether the paper is nearer to white than to black."""
+        return contrast(self.paper, "white") < contrast(self.paper, "black")
+
     def shades(self) -> ListedColormap:
         """The colours of a number, from small to large; even steps for every kind of colour vision."""
         import numpy as np
@@ -57,7 +62,7 @@ class Theme:
         from matplotlib.colors import ListedColormap, to_rgb
 
         shades, paper = self.shades(), np.array(to_rgb(self.paper))
-        full = shades(np.linspace(1, 0, 256) if self.name == "light" else np.linspace(0, 1, 256))[:, :3]
+        full = shades(np.linspace(1, 0, 256) if self.bright else np.linspace(0, 1, 256))[:, :3]
         share = np.minimum(1, np.linspace(0, 3, 256))[:, None]
         return ListedColormap(np.clip((1 - share) * paper + share * full, 0, 1), name="rising")
 
@@ -65,7 +70,7 @@ class Theme:
         """From blue through the paper to orange: for numbers on both sides of 0."""
         from matplotlib.colors import LinearSegmentedColormap, ListedColormap
 
-        ends = ("#1f5fa8", "#b34700") if self.name == "light" else ("#6bb1f0", "#ff9a4d")
+        ends = ("#1f5fa8", "#b34700") if self.bright else ("#6bb1f0", "#ff9a4d")
         mixed = LinearSegmentedColormap.from_list("signed", [ends[0], self.paper, ends[1]], 257)
         return ListedColormap(mixed(range(257)), name="signed")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -9,10 +11,12 @@ from matplotlib.collections import PathCollection
 
 from graphurl import registry
 from graphurl.data.samples import Samples
+from graphurl.data.stacks import Stack
 from graphurl.errors import InputError
 from graphurl.plots import draw, maps
 from graphurl.plots.figures import differing, known, lacking
 from graphurl.recipes import PictureRecipe, Recipe
+from graphurl.similarity import Similarity
 
 Z = np.random.default_rng(0).normal(size=(30, 2)).astype(np.float32)
 
@@ -74,3 +78,38 @@ def test_runs_are_headed_by_the_one_setting_in_which_they_differ() -> None:
     assert differing(two) == {"first": "first", "second": "second"}
     same = {"first": Recipe(nu_z=5.0), "second": Recipe(nu_z=0.5), "third": Recipe(nu_z=0.5)}
     assert differing(same) == {name: name for name in same}
+
+
+RUBBISH = {
+    "one row": (Z[:1], np.zeros(1)),
+    "one column": (Z[:, :1], np.arange(30) % 3),
+    "no columns but one": (Z[:, 0], np.arange(30) % 3),
+    "some rows not finite": (np.where(Z > 1, np.nan, Z), np.arange(30) % 3),
+    "no row finite": (np.full((30, 2), np.nan), np.arange(30) % 3),
+    "all rows equal": (np.ones((30, 2)), np.arange(30) % 3),
+    "all rows zero": (np.zeros((30, 2)), np.arange(30) % 3),
+    "no known class": (Z, np.full(30, -1)),
+    "one class": (Z, np.zeros(30)),
+    "a class a row": (Z, np.arange(30)),
+    "fractions": (Z, np.linspace(0, 1, 30)),
+    "huge numbers": (Z.astype(float) * 1e150, np.arange(30) % 3),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", RUBBISH)
+@pytest.mark.parametrize("figure", [name for name in registry.names("figures") if name not in ("curves", "views")])
+def test_every_figure_draws_rubbish_or_says_why_not(case: str, figure: str, tmp_path: Path) -> None:
+    z, y = RUBBISH[case]
+    for metric in ("euclidean", "cosine"):
+        given = {
+            "z": z, "y": y, "x": np.random.default_rng(1).normal(size=(len(z), 4)), "metric_z": metric,
+            "images": Stack(np.zeros((len(z), 1, 4, 4), np.uint8)), "embeddings": {"a": z, "b": z},
+            "similarity": Similarity(nu=1.0) if metric == "euclidean" else None,
+        }  # fmt: skip
+        try:
+            drawn = draw(figure, given, tmp_path / "f.png")
+        except InputError as error:
+            assert len(str(error)) > 20
+        else:
+            assert drawn.axes

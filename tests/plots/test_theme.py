@@ -95,6 +95,7 @@ def test_any_colour_becomes_readable_and_one_that_is_stays(color: tuple[float, f
 def test_a_theme_is_asked_for_by_name_or_given() -> None:
     own = dataclasses.replace(LIGHT, name="sepia", paper="#f4ecd8")
     assert (theme_of("dark"), theme_of(own)) == (DARK, own)
+    assert own.signed()(1.0) == LIGHT.signed()(1.0), "a bright paper takes the full colours of the light theme"
     with pytest.raises(InputError, match="unknown theme 'drak': did you mean 'dark'"):
         theme_of("drak")
 
