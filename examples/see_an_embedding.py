@@ -1,4 +1,4 @@
-"""Every figure of a map, of vectors and of pictures, on light and dark paper; these pictures are those of docs/plots.md."""
+"""Every figure of a map, of vectors and of pictures, on light and dark paper; docs/plots.md shows what it draws."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ def nearest(z: np.ndarray, among: np.ndarray, asked: np.ndarray, k: int, metric:
         Row numbers, (asked, k), nearest first.
     """
     rows = torch.from_numpy(np.array(z))
-    found = among[knn(rows[asked], k + 1, y=rows[among], metric=metric).indices.numpy()]
+    found = among[knn(rows[asked], k + 1, y=rows[among], metric=metric, method="exact").indices.numpy()]
     # A row is its own nearest one, unless others are equal to it; it leaves, or else the last one does.
     own = found == asked[:, None]
     own[~own.any(axis=1), -1] = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -107,9 +108,6 @@ def test_every_figure_draws_rubbish_or_says_why_not(case: str, figure: str, tmp_
             "images": Stack(np.zeros((len(z), 1, 4, 4), np.uint8)), "embeddings": {"a": z, "b": z},
             "similarity": Similarity(nu=1.0) if metric == "euclidean" else None,
         }  # fmt: skip
-        try:
-            drawn = draw(figure, given, tmp_path / "f.png")
-        except InputError as error:
-            assert len(str(error)) > 20
-        else:
-            assert drawn.axes
+        # Any other error fails the test.
+        with contextlib.suppress(InputError):
+            assert draw(figure, given, tmp_path / "f.png").axes
