@@ -22,6 +22,7 @@ from graphurl.recipes import Choices, Recipe, recipe_of
 if TYPE_CHECKING:
     from graphurl.data.samples import Samples
     from graphurl.evaluation.report import Report
+    from graphurl.plots import Theme
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,21 +102,42 @@ class Embedding:
             links=samples.links, settings=protocol(self.recipe.task),
         )  # fmt: skip
 
-    def plot(self, path: str | Path | None = None) -> Any:
-        """Draws the embedding; returns the figure, and writes it where a path is given."""
-        from graphurl.plots import scatter
+    def plot(self, path: str | Path | None = None, figure: str = "map", theme: str | Theme = "light") -> Any:
+        """Draws a figure of the run (`graphurl list figures`); returns it, and writes it where a path is given."""
+        from graphurl.plots import draw
+        from graphurl.plots.figures import known
+
+        title = str(self.source.get("name", "embedding"))
+        return draw(figure, known(self.z, self.samples, self.recipe, self.history, title), path, theme)
+
+    def to_anndata(self, adata: Any = None, key: str = "X_graphurl") -> Any:
+        """Writes the embedding into `adata.obsm[key]`; the cells have to be the ones embedded, in their order.
+
+        Without an AnnData it makes one, with names, labels and the similarity graph.
+        """
+        from graphurl.data.annotated import write
+        from graphurl.exports import annotated, label_texts
+
+        ids = None if self.samples is None else self.samples.ids
+        if adata is None:
+            return annotated(self.z, ids, label_texts(self.samples), self.graph, key)
+        write(self.z, ids, adata, key)
+        return adata
+
+    def to_parquet(self, path: str | Path) -> Path:
+        """Writes the columns id, label (where there are any) and z0, z1, … as Parquet."""
+        from graphurl.exports import label_texts, row_ids, write_parquet
+
+        ids = row_ids(len(self.z), None if self.samples is None else self.samples.ids)
+        return write_parquet(self.z, path, ids, label_texts(self.samples))
+
+    def to_projector(self, folder: str | Path) -> Path:
+        """Writes what TensorBoard's projector reads, with thumbnails where the samples are pictures."""
+        from graphurl.exports import label_texts, write_projector
 
         samples = self.samples
-        y = None if samples is None or samples.y is None else samples.y.numpy()
-        classes = None if samples is None else samples.classes
-        title = str(self.source.get("name", "embedding"))
-        return scatter(self.z, y=y, classes=classes, title=title, path=path)
-
-    def to_anndata(self, adata: Any, key: str = "X_graphurl") -> None:
-        """Writes the embedding into `adata.obsm[key]`; the cells have to be the ones embedded, in their order."""
-        from graphurl.data.annotated import write
-
-        write(self.z, None if self.samples is None else self.samples.ids, adata, key)
+        ids, images = (None, None) if samples is None else (samples.ids, samples.images)
+        return write_projector(self.z, folder, ids, label_texts(samples), images)
 
     def save(self, folder: str | Path) -> Path:
         """Writes embedding, ids, settings and model into a folder, each file in one atomic step.

@@ -122,6 +122,16 @@ PARTS: dict[str, dict[str, str]] = {
         "distill-seed": "graphurl.recipes.students:DISTILL_SEED",
         "distill-crd": "graphurl.recipes.students:DISTILL_CRD",
     },
+    "figures": {
+        "map": "graphurl.plots.scatter:scatter",
+        "curves": "graphurl.plots.curves:curves",
+        "shepard": "graphurl.plots.shepard:shepard",
+        "similarity": "graphurl.plots.matrices:similarity_map",
+        "class-means": "graphurl.plots.matrices:class_means",
+        "neighbors": "graphurl.plots.nearest:neighbors",
+        "views": "graphurl.plots.views:views",
+        "maps": "graphurl.plots.multiples:maps",
+    },
 }
 
 # How a kind is called in a sentence about one of its members.

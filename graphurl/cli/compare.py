@@ -141,11 +141,15 @@ def doubts(judged: Sequence[Judged], metrics: Sequence[str]) -> list[str]:
     found = []
     if any(len({one.data[name] for one in judged if name in one.data}) > 1 for name in ("sha256", "x", "y")):
         found.append("the runs are of different data, by their checksums")
+    unlike = []
     for metric in metrics:
         # The seed is part of a protocol, and may differ; what was chosen on validation rows may as well.
         protocols = {re.sub(r"seed \d+|C=\S+|penalty \S+", "", one.protocols.get(metric, "")) for one in judged}
         if len(protocols - {""}) > 1:
-            found.append(f"{metric} was measured by different protocols")
+            unlike.append(metric)
+    if unlike:
+        were = "was" if len(unlike) == 1 else "were"
+        found.append(f"{', '.join(unlike)} {were} measured by different protocols")
     return found
 
 

@@ -12,7 +12,7 @@ from graphurl.cli import table
 from graphurl.cli.parser import Parser
 from graphurl.errors import InputError, unknown
 
-KINDS = ("losses", "graphs", "encoders", "heads", "views", "terms", "metrics", "recipes", "datasets")
+KINDS = ("losses", "graphs", "encoders", "heads", "views", "terms", "metrics", "recipes", "figures", "datasets")
 
 
 def add_arguments(parser: Parser) -> None:

@@ -27,6 +27,8 @@ VERBS = {
     "evaluate": Verb("evaluate", "every metric that the inputs allow"),
     "compare": Verb("compare", "runs side by side, tested over their seeds"),
     "plot": Verb("plot", "a picture of an embedding"),
+    "report": Verb("report", "runs as one page to send on"),
+    "export": Verb("export", "an embedding for other programs: Parquet, TensorBoard, AnnData"),
     "graph": Verb("graph", "build, describe, combine and compare similarity graphs"),
     "datasets": Verb("datasets", "list, describe, fetch and verify data sets"),
     "tune": Verb("tune", "choose settings for pictures without labels"),

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from graphurl.cli.parser import Parser, one_of
 from graphurl.errors import InputError
 
+if TYPE_CHECKING:
+    from graphurl.cli.reload import Saved
+
 SUFFIXES = (".png", ".pdf", ".svg")
-#: Pictures on a contact sheet, and views of each.
-SHOWN, COLUMNS = 8, 8
 
 
 def add_arguments(parser: Parser) -> None:
     """Adds the arguments of the verb."""
     parser.add_argument("run_folder", metavar="RUN", help="folder written by embed, a file of embeddings, or pictures")
+    parser.add_argument("others", metavar="RUN", nargs="*", help="further runs of the same samples, for --figure maps")
+    parser.add_argument(
+        "--figure", type=one_of("figures"), metavar="NAME", default="map", help="default map; see list figures"
+    )
+    parser.add_argument("--theme", choices=("light", "dark"), default="light", help="paper of the picture")
     parser.add_argument(
         "--png", metavar="FILE", help="where to (also .pdf, .svg); default plot.png in the run"
     )
@@ -37,37 +45,55 @@ def run(options: argparse.Namespace) -> int:
     """Draws."""
     if options.views is not None:
         return sheet(options)
-    folder = Path(options.run_folder)
-    if options.png is None and not folder.is_dir():
-        raise InputError(f"{folder} is no run folder: say where the picture goes with --png FILE")
-    target = folder / "plot.png" if options.png is None else Path(options.png)
+    folder, figure = Path(options.run_folder), options.figure
+    if options.png is None and (not folder.is_dir() or figure == "maps"):
+        why = "maps are of several runs" if folder.is_dir() else f"{folder} is no run folder"
+        raise InputError(f"{why}: say where the picture goes with --png FILE")
+    if options.others and figure != "maps":
+        raise InputError(f"the figure {figure} is of one run, {1 + len(options.others)} are given: take --figure maps")
+    name = "plot.png" if figure == "map" else f"{figure}.png"
+    target = folder / name if options.png is None else Path(options.png)
     curves_target = None if options.curves is None else Path(options.curves)
     for path in filter(None, (target, curves_target)):
         check_target(path)
     from graphurl.cli.reload import saved
-    from graphurl.plots import curves, scatter
+    from graphurl.plots import curves, draw
 
-    found = saved(options.run_folder, options.labels, options.data_root)
-    y = None if found.samples is None or found.samples.y is None else found.samples.y.numpy()
-    classes = None if found.samples is None else found.samples.classes
-    scatter(found.z, y=y, classes=classes, title=found.name, path=target)
+    runs = {str(path): saved(path, options.labels, options.data_root) for path in (options.run_folder, *options.others)}
+    given = {**known_of(runs[options.run_folder], folder), "plan": options.plan}
+    if figure == "maps":
+        given |= {"embeddings": headed(runs)}
+    draw(figure, given, target, options.theme)
     if curves_target is not None:
-        curves(history_of(folder), path=curves_target)
+        curves(history_of(folder), path=curves_target, theme=options.theme)
     if not options.quiet:
         print("\n".join(str(path) for path in (target, curves_target) if path is not None))
     return 0
+
+
+def known_of(found: Saved, folder: Path) -> dict[str, Any]:
+    """What the figures of a run may be drawn of."""
+    from graphurl.plots.figures import known
+
+    history = history_of(folder) if (folder / "metrics.jsonl").is_file() else []
+    return known(found.z, found.samples, found.recipe, history, found.name)
+
+
+def headed(runs: Mapping[str, Saved]) -> dict[str, Any]:
+    """The embeddings of several runs, each by what is to stand above it."""
+    from graphurl.plots.figures import differing
+
+    recipes = {path: found.recipe for path, found in runs.items() if found.recipe is not None}
+    headings = differing(recipes) if len(recipes) == len(runs) else {path: path for path in runs}
+    return {heading: runs[path].z for path, heading in headings.items()}
 
 
 def sheet(options: argparse.Namespace) -> int:
     """Draws a contact sheet of views."""
     target = Path(options.views)
     check_target(target)
-    import torch
-
-    from graphurl import registry
-    from graphurl.augment.views import make_views
     from graphurl.embedding import read_config
-    from graphurl.plots import contact_sheet
+    from graphurl.plots import views
     from graphurl.recipes import PictureRecipe
     from graphurl.source import Source, load
 
@@ -79,19 +105,9 @@ def sheet(options: argparse.Namespace) -> int:
             raise InputError(f"{options.run_folder} is no run on pictures: views are drawn of pictures only")
         recipe, source = found, Source.from_record(record)
     samples = load(source, options.data_root, pictures=True, side=recipe.side, trainable=False).samples
-    images, plan = samples.images, registry.resolve("views", options.plan or recipe.views)
-    assert images is not None
-    picked = torch.linspace(0, len(images) - 1, min(SHOWN, len(images))).long()
-    pixels, channels = images.take(picked), images.shape[0]
-    generator = torch.Generator().manual_seed(recipe.seed)
-    plain = {"mean": [0.0] * channels, "std": [1.0] * channels}
-    full, small = make_views(pixels, plan, COLUMNS, recipe.side_for(images.shape), generator, **plain)
-    names = samples.ids or tuple(map(str, range(len(images))))
-    rows = []
-    for place, number in enumerate(picked.tolist()):
-        views = [view[place] for view in (*full, *small)]
-        rows.append((Path(names[number]).name, [pixels[place].float() / 255, *views]))
-    contact_sheet(rows, target, title=f"{samples.name}, views of plan {options.plan or recipe.views}")
+    assert samples.images is not None
+    style = {"plan": options.plan, "title": samples.name, "theme": options.theme}
+    views(samples.images, recipe, samples.ids, path=target, **style)
     if not options.quiet:
         print(target)
     return 0

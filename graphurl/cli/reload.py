@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from graphurl.data.samples import Samples
+    from graphurl.recipes import Choices
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Saved:
         samples: The data it was made of, or None where they cannot be read.
         task: dr, ge or ssl; rows of a dr run are a space to compare with.
         seed: Seed of the run.
+        recipe: Its settings; None for a file.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Saved:
     samples: Samples | None
     task: str
     seed: int = 0
+    recipe: Choices | None = None
 
 
 def saved(path: str, labels: str | None = None, root: str | None = None) -> Saved:
@@ -89,10 +92,10 @@ def _run(folder: Path, root: str | None) -> Saved:
         loaded = Source.from_record(record).load(root, pictures=pictures, side=side)
     except (InputError, OSError) as error:
         warnings.warn(f"{folder}: the data of the run are left out ({error})", stacklevel=2)
-        return Saved(name, z, None, recipe.task, recipe.seed)
+        return Saved(name, z, None, recipe.task, recipe.seed, recipe)
     if record.get("sha256") not in (None, loaded.record["sha256"]):
         warnings.warn(f"{folder}: {name} has changed since the run", stacklevel=2)
-    return Saved(name, z, loaded.samples, recipe.task, recipe.seed)
+    return Saved(name, z, loaded.samples, recipe.task, recipe.seed, recipe)
 
 
 def _file(path: str) -> Saved:

@@ -68,9 +68,12 @@ def write_rows(target: Path, z: np.ndarray, ids: tuple[str, ...] | None) -> None
         if ids is not None:
             write_ids(target.with_suffix(".ids.txt"), ids)
         return
-    names = [f"z{position}" for position in range(z.shape[1])]
     if target.suffix.lower() == ".parquet":
-        return _parquet(target, z, names, ids)
+        from graphurl.exports import write_parquet
+
+        write_parquet(z, target, ids)
+        return
+    names = [f"z{position}" for position in range(z.shape[1])]
     import csv
     import io
 
@@ -81,21 +84,3 @@ def write_rows(target: Path, z: np.ndarray, ids: tuple[str, ...] | None) -> None
         # str of a float32 is the shortest text that reads back as the same number.
         writer.writerow([*([ids[position]] if ids is not None else []), *(str(value) for value in row)])
     write_text(target, text.getvalue())
-
-
-def _parquet(target: Path, z: np.ndarray, names: list[str], ids: tuple[str, ...] | None) -> None:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise InputError(
-            "writing parquet needs pyarrow: pip install pyarrow, or give .csv or .npy"
-        ) from error
-    columns = {"id": list(ids)} if ids is not None else {}
-    table = pyarrow.table({**columns, **{name: z[:, position] for position, name in enumerate(names)}})
-    scratch = target.with_name(f".{target.name}.tmp")
-    try:
-        pyarrow.parquet.write_table(table, scratch)
-        scratch.replace(target)
-    finally:
-        scratch.unlink(missing_ok=True)

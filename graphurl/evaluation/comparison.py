@@ -28,8 +28,7 @@ class Cell:
         low: Lower end of the 95 % interval of that difference.
         high: Its upper end.
         p: Of the paired t-test against the best method, adjusted for the number of tests of the metric (Holm); None
-        where
-            both have fewer than two seeds in common.
+            where both have fewer than two seeds in common.
     """
 
     mean: float

@@ -9,12 +9,18 @@ from typing import Any
 import numpy as np
 
 from graphurl.errors import InputError
-from graphurl.plots.canvas import INK, blank, strip_frame
-from graphurl.plots.colors import PLAIN, UNKNOWN, class_colors
+from graphurl.plots.canvas import Theme, blank, strip_frame, theme_of
+from graphurl.plots.colors import class_colors
 
 
 def animate(
-    snapshots: Any, labels: Any = None, path: str | Path = "map.gif", *, fps: int = 10, size: float = 5.0
+    snapshots: Any,
+    labels: Any = None,
+    path: str | Path = "map.gif",
+    *,
+    fps: int = 10,
+    size: float = 5.0,
+    theme: str | Theme = "light",
 ) -> Path:
     """Writes snapshots of a fit as a GIF, one frame each; the last one stays for a second.
 
@@ -27,6 +33,7 @@ def animate(
         path: Where to write it, .gif.
         fps: Frames in a second.
         size: Width and height in inches.
+        theme: light or dark.
 
     Returns:
         The path.
@@ -40,22 +47,23 @@ def animate(
         raise InputError(f"{path} is no .gif: a moving picture is written as one")
     if not frames or any(z.shape != frames[0].shape or z.shape[1] < 2 for z in frames):
         raise InputError("nothing to animate: give one or more embeddings of the same rows, of two columns or more")
-    colors = _colors(labels, len(frames[0]))
-    figure = blank(size, size)
+    theme = theme_of(theme)
+    colors = _colors(labels, len(frames[0]), theme)
+    figure = blank(size, size, theme)
     axes = figure.add_subplot()
-    strip_frame(axes)
+    strip_frame(axes, theme)
     axes.set(xlim=(-2.6, 2.6), ylim=(-2.6, 2.6), aspect="equal")
     first = _framed(frames[0])
     points = axes.scatter(first[:, 0], first[:, 1], s=max(2.0, 2000 / len(first) ** 0.8), c=colors, linewidths=0)
-    title = axes.set_title("", color=INK, fontsize=10)
+    title = axes.set_title("", color=theme.ink, fontsize=10)
     writer = PillowWriter(fps=fps)
     with writer.saving(figure, str(path), dpi=100):
         for epoch, z in zip(epochs, frames, strict=True):
             points.set_offsets(_framed(z))
             title.set_text(f"epoch {epoch}")
-            writer.grab_frame()
+            writer.grab_frame(facecolor=theme.paper)
         for _ in range(fps):
-            writer.grab_frame()
+            writer.grab_frame(facecolor=theme.paper)
     return path
 
 
@@ -67,9 +75,9 @@ def _framed(z: np.ndarray) -> np.ndarray:
     return made
 
 
-def _colors(labels: Any, count: int) -> Any:
+def _colors(labels: Any, count: int, theme: Theme) -> Any:
     if labels is None:
-        return PLAIN
+        return theme.plain
     values: Sequence[Any] = np.asarray(labels).tolist()
     if len(values) != count:
         raise InputError(f"{len(values)} labels for {count} points: give one per point")
@@ -78,4 +86,4 @@ def _colors(labels: Any, count: int) -> Any:
     place = {value: i for i, value in enumerate(classes)}
     from matplotlib.colors import to_rgb
 
-    return [to_rgb(UNKNOWN) if value == -1 else tuple(palette[place[value]][:3]) for value in values]
+    return [to_rgb(theme.unknown) if value == -1 else tuple(palette[place[value]][:3]) for value in values]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +12,13 @@ import torch
 from torch import Tensor
 
 from graphurl.errors import InputError
-from graphurl.plots.canvas import INK, SOFT, blank, save, strip_frame
+from graphurl.plots.canvas import Theme, blank, save, strip_frame, theme_of
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# White between pictures, and between the originals and their views, as shares of a picture's side.
+# Paper between pictures, and between the originals and their views, as shares of a picture's side.
 _GAP, _ASIDE = 1 / 16, 1 / 4
 
 
@@ -27,6 +29,7 @@ def contact_sheet(
     columns: Sequence[str] | None = None,
     title: str | None = None,
     cell: float = 0.9,
+    theme: str | Theme = "light",
 ) -> Figure:
     """Draws pictures beside their views.
 
@@ -40,6 +43,7 @@ def contact_sheet(
         columns: Words above the columns; by default "original", 1, 2, …
         title: Above the sheet.
         cell: Width of the largest picture, in inches.
+        theme: light or dark.
 
     Returns:
         The figure, which knows nothing of pyplot.
@@ -47,6 +51,32 @@ def contact_sheet(
     Raises:
         InputError: Where there is nothing to draw, or something that is no picture.
     """
+    return save(lay_sheet(rows, columns, title, cell, theme_of(theme)).figure, path)
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A contact sheet that more can be drawn on.
+
+    Attributes:
+        figure: The figure.
+        axes: Its only axes, in pixels.
+        boxes: For every row left, top, width and height of each of its pictures.
+    """
+
+    figure: Figure
+    axes: Axes
+    boxes: list[list[tuple[int, int, int, int]]]
+
+
+def lay_sheet(
+    rows: Sequence[tuple[str, Tensor | Sequence[Tensor]]],
+    columns: Sequence[str] | None,
+    title: str | None,
+    cell: float,
+    theme: Theme,
+) -> Sheet:
+    """Lays pictures out, see `contact_sheet`."""
     pictures = [[_paintable(picture, label) for picture in stack] for label, stack in rows]
     width = max(map(len, pictures), default=0)
     if width == 0:
@@ -59,25 +89,46 @@ def contact_sheet(
     gap, aside = max(1, round(max(wide) * _GAP)), max(1, round(max(wide) * _ASIDE))
     tops = [row * (tall + gap) for row in range(len(pictures))]
     lefts = [sum(wide[:column]) + column * gap + (aside - gap if column else 0) for column in range(width)]
-    sheet = np.ones((tops[-1] + tall, lefts[-1] + wide[-1], 3))
-    for top, row in zip(tops, pictures, strict=True):
-        for left, room, picture in zip(lefts, wide, row, strict=False):
-            y, x = top + (tall - picture.shape[0]) // 2, left + (room - picture.shape[1]) // 2
-            sheet[y : y + picture.shape[0], x : x + picture.shape[1]] = picture
-    inches = cell / max(wide)
-    figure = blank(1 + inches * sheet.shape[1], 0.6 + inches * sheet.shape[0])
-    axes = figure.add_subplot()
-    strip_frame(axes)
-    axes.imshow(sheet, interpolation="nearest")
+    boxes = [
+        [
+            (left + (room - p.shape[1]) // 2, top + (tall - p.shape[0]) // 2, p.shape[1], p.shape[0])
+            for left, room, p in zip(lefts, wide, row, strict=False)
+        ]
+        for top, row in zip(tops, pictures, strict=True)
+    ]
+    figure = _paint(pictures, boxes, (tops[-1] + tall, lefts[-1] + wide[-1]), cell / max(wide), theme)
+    axes = figure.axes[0]
     axes.xaxis.tick_top()
-    axes.set_xticks(
-        [left + (room - 1) / 2 for left, room in zip(lefts, wide, strict=True)], words, fontsize=9, color=SOFT
+    middles = [left + (room - 1) / 2 for left, room in zip(lefts, wide, strict=True)]
+    axes.set_xticks(middles, words, fontsize=9, color=theme.soft)
+    axes.set_yticks(
+        [top + (tall - 1) / 2 for top in tops], [label for label, _ in rows], fontsize=10, color=theme.ink
     )
-    axes.set_yticks([top + (tall - 1) / 2 for top in tops], [label for label, _ in rows], fontsize=10, color=INK)
     axes.tick_params(length=0)
     if title:
-        axes.set_title(title, fontsize=13, color=INK, loc="left", pad=10)
-    return save(figure, path)
+        axes.set_title(title, fontsize=13, color=theme.ink, loc="left", pad=10)
+    return Sheet(figure, axes, boxes)
+
+
+def _paint(
+    pictures: Sequence[Sequence[np.ndarray]],
+    boxes: Sequence[Sequence[tuple[int, int, int, int]]],
+    size: tuple[int, int],
+    inches: float,
+    theme: Theme,
+) -> Figure:
+    """The figure with all pictures in their places, `inches` a pixel."""
+    from matplotlib.colors import to_rgb
+
+    sheet = np.ones((*size, 3)) * to_rgb(theme.paper)
+    for row, places in zip(pictures, boxes, strict=True):
+        for picture, (x, y, wide, tall) in zip(row, places, strict=True):
+            sheet[y : y + tall, x : x + wide] = picture
+    figure = blank(1 + inches * size[1], 0.6 + inches * size[0], theme)
+    axes = figure.add_subplot()
+    strip_frame(axes, theme)
+    axes.imshow(sheet, interpolation="nearest")
+    return figure
 
 
 def _paintable(picture: Tensor, label: str) -> np.ndarray:

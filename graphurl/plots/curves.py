@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphurl.errors import InputError
-from graphurl.plots.canvas import INK, SOFT, blank, save
-from graphurl.plots.colors import PLAIN
+from graphurl.plots.canvas import Theme, blank, plain_axes, save, theme_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,14 +25,17 @@ def curves(
     keys: Sequence[str] | None = None,
     title: str | None = None,
     path: str | Path | None = None,
+    *,
+    theme: str | Theme = "light",
 ) -> Figure:
-    """Draws every number of a training history over its epochs.
+    """Loss, rate, spread and every other number of a training over its epochs.
 
     Args:
         history: One dict per epoch, as the trainer records them; keys may come and go.
         keys: Which numbers; by default all, the loss first. "epoch", or "step", is the horizontal axis.
         title: Above the panels.
         path: Where to write the picture; the suffix names the format.
+        theme: light or dark.
 
     Returns:
         The figure, which knows nothing of pyplot.
@@ -49,19 +51,20 @@ def curves(
         raise InputError(f"the history has {given}: it has {', '.join(found) or 'nothing to draw'}")
     columns = min(_COLUMNS, len(chosen))
     lines = math.ceil(len(chosen) / columns)
-    figure = blank(max(3.4 * columns, 5.0), 2.5 * lines + (0.5 if title else 0.2))
+    theme = theme_of(theme)
+    figure = blank(max(3.4 * columns, 5.0), 2.5 * lines + (0.5 if title else 0.2), theme)
     axis = next((name for name in _AXES if any(name in record for record in history)), "epoch")
     panels = figure.subplots(lines, columns, squeeze=False, sharex=True).ravel()
     for panel, key in zip(panels, chosen, strict=False):
-        _draw(panel, key, *_series(history, key, axis))
+        _draw(panel, key, *_series(history, key, axis), theme)
     for panel in panels[len(chosen) :]:
         panel.set_visible(False)
     for number in range(len(chosen)):
         if number + columns >= len(chosen):
-            panels[number].set_xlabel(axis, fontsize=9, color=SOFT)
+            panels[number].set_xlabel(axis, fontsize=9, color=theme.soft)
             panels[number].tick_params(labelbottom=True)
     if title:
-        figure.suptitle(title, fontsize=14, color=INK, x=0.02, ha="left")
+        figure.suptitle(title, fontsize=14, color=theme.ink, x=0.02, ha="left")
     return save(figure, path)
 
 
@@ -84,21 +87,16 @@ def _series(history: Sequence[Mapping[str, Any]], key: str, axis: str) -> tuple[
     return [x for x, _ in pairs], [y for _, y in pairs]
 
 
-def _draw(axes: Axes, key: str, x: Sequence[float], y: Sequence[float]) -> None:
+def _draw(axes: Axes, key: str, x: Sequence[float], y: Sequence[float], theme: Theme) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    axes.plot(x, y, color=PLAIN, lw=1.8, solid_capstyle="round")
-    axes.set_title(key.replace("_", " "), fontsize=11, color=INK, loc="left")
+    axes.plot(x, y, color=theme.plain, lw=1.8, solid_capstyle="round")
+    axes.set_title(key.replace("_", " "), fontsize=11, color=theme.ink, loc="left")
     if y:
-        axes.set_title(f"{y[-1]:.4g}", fontsize=10, color=PLAIN, loc="right")
-        axes.plot(x[-1:], y[-1:], color=PLAIN, marker="o", ms=4.5, clip_on=False)
+        axes.set_title(f"{y[-1]:.4g}", fontsize=10, color=theme.plain, loc="right")
+        axes.plot(x[-1:], y[-1:], color=theme.plain, marker="o", ms=4.5, clip_on=False)
     if y and min(y) > 0 and max(y) / min(y) > _LOG_FROM:
         axes.set_yscale("log")
         axes.minorticks_off()
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    axes.grid(axis="y", color="#e8e8e8", lw=0.8)
-    axes.set_axisbelow(True)
-    axes.tick_params(labelsize=9, colors=SOFT, length=0)
-    for side, spine in axes.spines.items():
-        spine.set_visible(side == "bottom")
-        spine.set_color("#c9c9c9")
+    plain_axes(axes, theme)

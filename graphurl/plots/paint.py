@@ -6,18 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphurl.plots.canvas import SOFT
-from graphurl.plots.colors import PLAIN, UNKNOWN
+from graphurl.plots.canvas import Theme, add_bar
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _CELLS = 640
-_SHADES = "viridis"
 
 
 def paint_points(
-    axes: Axes, points: np.ndarray, codes: np.ndarray | None, colors: np.ndarray, shades: np.ndarray | None
+    axes: Axes,
+    points: np.ndarray,
+    codes: np.ndarray | None,
+    colors: np.ndarray,
+    shades: np.ndarray | None,
+    theme: Theme,
 ) -> None:
     """Draws every point; size and opacity fall with their number.
 
@@ -27,6 +30,7 @@ def paint_points(
         codes: Class of every point, -1 unknown; None without classes.
         colors: RGB of every class.
         shades: A continuous value of every point; None without.
+        theme: The other colours.
     """
     count = len(points)
     style: Any = {
@@ -38,20 +42,25 @@ def paint_points(
     }
     if shades is not None:
         known = np.isfinite(shades)
-        axes.scatter(*points[~known].T, color=UNKNOWN, **style)
-        dots = axes.scatter(points[known, 0], points[known, 1], c=shades[known], cmap=_SHADES, **style)
-        _bar(axes, dots)
+        axes.scatter(*points[~known].T, color=theme.unknown, **style)
+        dots = axes.scatter(points[known, 0], points[known, 1], c=shades[known], cmap=theme.shades(), **style)
+        add_bar(axes, dots, theme)
     elif codes is None:
-        axes.scatter(*points.T, color=PLAIN, **style)
+        axes.scatter(*points.T, color=theme.plain, **style)
     else:
         # Mixed at random, or the last class would lie on top of all others; the unknown ones lie below.
         order = np.random.default_rng(0).permutation(count)
         order = order[np.argsort(codes[order] >= 0, kind="stable")]
-        axes.scatter(*points[order].T, color=_palette(colors)[codes[order]], **style)
+        axes.scatter(*points[order].T, color=_palette(colors, theme)[codes[order]], **style)
 
 
 def paint_density(
-    axes: Axes, points: np.ndarray, codes: np.ndarray | None, colors: np.ndarray, shades: np.ndarray | None
+    axes: Axes,
+    points: np.ndarray,
+    codes: np.ndarray | None,
+    colors: np.ndarray,
+    shades: np.ndarray | None,
+    theme: Theme,
 ) -> None:
     """Draws how many points lie in a cell (opacity, on a log scale) and which (the mean of their colours).
 
@@ -61,8 +70,8 @@ def paint_density(
         codes: Class of every point, -1 unknown; None without classes.
         colors: RGB of every class.
         shades: A continuous value of every point; None without.
+        theme: The other colours.
     """
-    from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize, to_rgb
 
@@ -70,38 +79,39 @@ def paint_density(
         known = np.isfinite(shades)
         low, high = np.percentile(shades[known], [1, 99]) if known.any() else (0.0, 1.0)
         scale = Normalize(low, high, clip=True)
-        colored = colormaps[_SHADES](scale(np.where(known, shades, low)))[:, :3]
-        paint = np.where(known[:, None], colored, to_rgb(UNKNOWN))
-        _bar(axes, ScalarMappable(scale, _SHADES))
+        colored = theme.shades()(scale(np.where(known, shades, low)))[:, :3]
+        paint = np.where(known[:, None], colored, to_rgb(theme.unknown))
+        add_bar(axes, ScalarMappable(scale, theme.shades()), theme)
     elif codes is None:
-        paint = np.broadcast_to(to_rgb(PLAIN), (len(points), 3))
+        paint = np.broadcast_to(to_rgb(theme.plain), (len(points), 3))
     else:
-        paint = _palette(colors)[codes]
+        paint = _palette(colors, theme)[codes]
     image, extent = _shaded(points, paint)
     style: Any = {"origin": "lower", "interpolation": "bilinear", "aspect": axes.get_aspect()}
     axes.imshow(image, extent=extent, zorder=2, **style)
 
 
-def paint_edges(axes: Axes, points: np.ndarray, pairs: np.ndarray) -> None:
+def paint_edges(axes: Axes, points: np.ndarray, pairs: np.ndarray, theme: Theme) -> None:
     """Draws edges as thin grey lines below the points.
 
     Args:
         axes: Where.
         points: (n, 2).
         pairs: Rows of points, (E, 2).
+        theme: Its colours.
     """
     from matplotlib.collections import LineCollection
 
     alpha = float(np.clip(300 / max(len(pairs), 1) ** 0.75, 0.12, 0.6))
-    lines = LineCollection(points[pairs], colors=SOFT, linewidths=0.4, alpha=alpha, zorder=1, rasterized=True)
+    lines = LineCollection(points[pairs], colors=theme.soft, linewidths=0.4, alpha=alpha, zorder=1, rasterized=True)
     axes.add_collection(lines)
 
 
-def _palette(colors: np.ndarray) -> np.ndarray:
+def _palette(colors: np.ndarray, theme: Theme) -> np.ndarray:
     """The colours of the classes, and last, where index -1 finds it, that of unknown."""
     from matplotlib.colors import to_rgb
 
-    return np.concatenate([colors.reshape(-1, 3), [to_rgb(UNKNOWN)]])
+    return np.concatenate([colors.reshape(-1, 3), [to_rgb(theme.unknown)]])
 
 
 def _shaded(points: np.ndarray, paint: np.ndarray) -> tuple[np.ndarray, tuple[float, float, float, float]]:
@@ -119,14 +129,3 @@ def _shaded(points: np.ndarray, paint: np.ndarray) -> tuple[np.ndarray, tuple[fl
     image[:, 3] = np.where(filled, 0.25 + 0.75 * np.clip(np.log1p(counts) / top, 0, 1), 0)
     (left, bottom), (right, upper) = middle - half, middle + half
     return image.reshape(_CELLS, _CELLS, 4), (float(left), float(right), float(bottom), float(upper))
-
-
-def _bar(axes: Axes, mappable: Any) -> None:
-    figure = axes.get_figure()
-    if figure is None:
-        return
-    bar: Any = figure.colorbar(mappable, ax=axes, shrink=0.5, aspect=28, pad=0.02)
-    bar.outline.set_visible(False)
-    if bar.solids is not None:
-        bar.solids.set_alpha(1)
-    bar.ax.tick_params(labelsize=9, colors=SOFT, length=0)

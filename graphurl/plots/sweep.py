@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphurl.errors import InputError
-from graphurl.plots.canvas import INK, SOFT, blank, save
-from graphurl.plots.colors import PLAIN
+from graphurl.plots.canvas import Theme, blank, plain_axes, save, theme_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,6 +20,8 @@ def sweep(
     number: str,
     title: str | None = None,
     path: str | Path | None = None,
+    *,
+    theme: str | Theme = "light",
 ) -> Figure:
     """Draws what came out for each value of a setting.
 
@@ -30,6 +31,7 @@ def sweep(
         number: Name of the number, beside it.
         title: Above the picture.
         path: Where to write it; the suffix names the format.
+        theme: light or dark.
 
     Returns:
         The figure.
@@ -42,21 +44,17 @@ def sweep(
         raise InputError(f"nothing was measured for any {setting}: there is no curve to draw")
     if min(found) <= 0:
         raise InputError(f"{setting} is {min(found):g}: the axis is logarithmic, give values above 0")
-    figure = blank(6.0, 4.0)
+    theme = theme_of(theme)
+    figure = blank(6.0, 4.0, theme)
     axes = figure.subplots()
     for value, measured in found.items():
-        axes.plot([value] * len(measured), measured, color=PLAIN, marker="o", ms=4, lw=0, alpha=0.4)
+        axes.plot([value] * len(measured), measured, color=theme.plain, marker="o", ms=4, lw=0, alpha=0.4)
     means = [statistics.fmean(measured) for measured in found.values()]
-    axes.plot(list(found), means, color=PLAIN, lw=1.8, marker="o", ms=6)
+    axes.plot(list(found), means, color=theme.plain, lw=1.8, marker="o", ms=6)
     axes.set_xscale("log")
-    axes.set_xlabel(setting, fontsize=10, color=SOFT)
-    axes.set_ylabel(number, fontsize=10, color=SOFT)
-    axes.grid(axis="y", color="#e8e8e8", lw=0.8)
-    axes.set_axisbelow(True)
-    axes.tick_params(labelsize=9, colors=SOFT, length=0)
-    for side, spine in axes.spines.items():
-        spine.set_visible(side == "bottom")
-        spine.set_color("#c9c9c9")
+    axes.set_xlabel(setting, fontsize=10, color=theme.soft)
+    axes.set_ylabel(number, fontsize=10, color=theme.soft)
+    plain_axes(axes, theme)
     if title:
-        axes.set_title(title, fontsize=12, color=INK, loc="left")
+        axes.set_title(title, fontsize=12, color=theme.ink, loc="left")
     return save(figure, path)
