@@ -111,6 +111,16 @@ class Embedding:
         title = str(self.source.get("name", "embedding"))
         return scatter(self.z, y=y, classes=classes, title=title, path=path)
 
+    def page(self, path: str | Path, *, columns: Mapping[str, Any] | None = None) -> Path:
+        """Writes an interactive page, one file without server and network; columns are further things to colour by."""
+        from graphurl.interactive import write_page
+
+        title = str(self.source.get("name", "embedding"))
+        return write_page(
+            self.z, path, recipe=self.recipe, samples=self.samples, graph=self.graph, facts=self.facts, title=title,
+            columns=columns,
+        )  # fmt: skip
+
     def to_anndata(self, adata: Any, key: str = "X_graphurl") -> None:
         """Writes the embedding into `adata.obsm[key]`; the cells have to be the ones embedded, in their order."""
         from graphurl.data.annotated import write

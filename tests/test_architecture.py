@@ -28,6 +28,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"terms", "training"}),
     frozenset({"memory"}),
     frozenset({"assembly", "evaluation", "plots"}),
+    frozenset({"interactive"}),
     frozenset({"embedding"}),
     frozenset({"teachers"}),
     frozenset({"pipeline"}),

@@ -22,6 +22,10 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--labels", metavar="FILE", help="a label a line, or a table of id and label; for the colours"
     )
+    parser.add_argument("--html", metavar="FILE", help="write an interactive page instead: one file, no network")
+    parser.add_argument(
+        "--columns", metavar="FILE", help="with --html: a table of what else is known, by id or in the order of the rows"
+    )
     parser.add_argument("--curves", metavar="FILE", help="also draw loss, rate and spread over the epochs")
     parser.add_argument(
         "--views", metavar="FILE",
@@ -37,6 +41,10 @@ def run(options: argparse.Namespace) -> int:
     """Draws."""
     if options.views is not None:
         return sheet(options)
+    if options.html is not None:
+        from graphurl.cli.page import html
+
+        return html(options)
     folder = Path(options.run_folder)
     if options.png is None and not folder.is_dir():
         raise InputError(f"{folder} is no run folder: say where the picture goes with --png FILE")
