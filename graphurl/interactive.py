@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ def write_page(
     samples: Samples | None = None,
     graph: Graph | None = None,
     facts: Mapping[str, Any] | None = None,
+    ids: Sequence[str] | None = None,
     title: str | None = None,
     columns: Mapping[str, Any] | None = None,
     k: int = 10,
@@ -48,6 +49,7 @@ def write_page(
         samples: The data, or None where they cannot be read any more.
         graph: p_X of the run.
         facts: What the run left to the data, as it came out: sigma_z and mu_z.
+        ids: Names of the rows, where the data cannot tell them.
         title: Above the page.
         columns: What else is known of every row, by name.
         k: Neighbours shown in each space.
@@ -55,9 +57,9 @@ def write_page(
     Returns:
         The path.
     """
-    given: dict[str, Any] = {"title": title, "columns": dict(columns or {}), "about": {}, "notes": []}
+    given: dict[str, Any] = {"title": title, "ids": ids, "columns": dict(columns or {}), "about": {}, "notes": []}
     if samples is not None:
-        given |= {"y": samples.y, "classes": samples.classes, "ids": samples.ids, "images": _pictures(samples)}
+        given |= {"y": samples.y, "classes": samples.classes, "ids": samples.ids or ids, "images": _pictures(samples)}
     if recipe is not None:
         given["metric_z"] = recipe.metric_z
         given["seed"] = recipe.seed
@@ -96,8 +98,9 @@ def _pull(
     given["graphs"] = _sources(recipe, samples, graph)
     loss = loss_of(recipe)
     kernel = similarity_of(recipe, loss)
-    settled = {key: float(facts[f"{key}_z"]) for key in ("sigma", "mu") if isinstance(facts.get(f"{key}_z"), int | float)}
-    kernel = replace(kernel, **settled) if settled else kernel
+    sigma, mu = (facts.get(name) for name in ("sigma_z", "mu_z"))
+    if isinstance(sigma, int | float) and isinstance(mu, int | float):
+        kernel = replace(kernel, sigma=float(sigma), mu=float(mu))
     given |= {"similarity": kernel, "matched": not loss.additive}
     given["notes"].append(f"p_Z: {_words(kernel)}")
     if not loss.additive:

@@ -24,9 +24,10 @@ def html(options: argparse.Namespace) -> int:
         raise InputError("--html and a picture are both given: draw one after the other")
     folder = Path(options.run_folder)
     found = saved(options.run_folder, options.labels, options.data_root)
-    ids = None if found.samples is None else found.samples.ids
-    columns = {} if options.columns is None else read_columns(options.columns, len(found.z), ids or ids_of(folder, len(found.z)))
-    write_page(found.z, target, samples=found.samples, title=found.name, columns=columns, **_run(folder))
+    count = len(found.z)
+    ids = ids_of(folder, count) if found.samples is None else found.samples.ids
+    columns = {} if options.columns is None else read_columns(options.columns, count, ids)
+    write_page(found.z, target, samples=found.samples, ids=ids, title=found.name, columns=columns, **_run(folder))
     if not options.quiet:
         print(f"{target} ({target.stat().st_size / 1e6:.1f} MB)")
     return 0

@@ -24,7 +24,7 @@ def add_arguments(parser: Parser) -> None:
     )
     parser.add_argument("--html", metavar="FILE", help="write an interactive page instead: one file, no network")
     parser.add_argument(
-        "--columns", metavar="FILE", help="with --html: a table of what else is known, by id or in the order of the rows"
+        "--columns", metavar="FILE", help="with --html: a table of what else is known, by id or in the rows' order"
     )
     parser.add_argument("--curves", metavar="FILE", help="also draw loss, rate and spread over the epochs")
     parser.add_argument(

@@ -39,14 +39,12 @@ def read_columns(path: str | Path, count: int, ids: Sequence[str] | None = None)
         raise InputError(f"{place}: no such table: check the path")
     if place.suffix.lower() not in (*TEXT, *PARQUET):
         raise InputError(f"{place}: give a table, {', '.join((*TEXT, *PARQUET))}")
-    table = _parquet(place) if place.suffix.lower() in PARQUET else _text(place)
+    table = (_parquet if place.suffix.lower() in PARQUET else _text)(place)
     roles = find_roles(list(table), str(place), label_column=None, id_column=AUTO)
     names = list(table)
     keys = None if roles.ids is None else [str(key) for key in table.pop(names[roles.ids])]
     length = len(next(iter(table.values())))
     if keys is None or ids is None:
-        if keys is not None and count == length:
-            keys = None
         if length != count:
             raise InputError(f"{place}: {length} rows for {count} samples: give one per row, or a column id")
         return {name: _typed(values) for name, values in table.items()}
@@ -60,7 +58,7 @@ def read_columns(path: str | Path, count: int, ids: Sequence[str] | None = None)
     return {name: _typed(["" if row < 0 else values[row] for row in order]) for name, values in table.items()}
 
 
-def _text(path: Path) -> dict[str, list[str]]:
+def _text(path: Path) -> dict[str, list[object]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             first = stream.readline()

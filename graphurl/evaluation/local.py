@@ -90,13 +90,19 @@ def _estimated_ranks(space: Tensor, near: Tensor, drawn: Tensor, metric: Metric)
     """Ranks, from 1, of some columns in every row, (N, k) float64: nearer rows of the sample, scaled up."""
     count, k = near.shape
     searched = space[drawn]
+    place = torch.full((count,), -1)
+    place[drawn] = torch.arange(len(drawn))
     parts = []
     for rows in torch.split(torch.arange(count), rows_in_budget(len(drawn), 4 * space.element_size())):
         to_sample = squared_distances(space[rows], searched, metric=metric)
         to_near = edge_squared_distances(space, None, rows.repeat_interleave(k), near[rows].ravel(), metric)
+        to_near = to_near.view(-1, k).to(to_sample)
+        # A neighbour of the sample is as far as it is there, to the last digit: else it would be nearer than itself.
+        there = place[near[rows]]
+        to_near = torch.where(there >= 0, to_sample.gather(1, there.clamp(min=0)), to_near)
         own = rows[:, None] == drawn
         # A row is no neighbour of its own; what is as far as the neighbour is not nearer.
         ordered = to_sample.masked_fill(own, torch.inf).sort(dim=1).values
-        nearer = torch.searchsorted(ordered, to_near.view(-1, k).contiguous().to(ordered))
+        nearer = torch.searchsorted(ordered, to_near.contiguous())
         parts.append(1 + nearer.double() * ((count - 1) / (len(drawn) - own.sum(1, keepdim=True)).clamp(min=1)))
     return torch.cat(parts)

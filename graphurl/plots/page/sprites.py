@@ -14,7 +14,7 @@ from graphurl.data.stacks import Images
 
 #: Bytes of all sheets together, as base64 in the page.
 BUDGET = 20_000_000
-#: Sides of a thumbnail, the largest that fits the budget is taken; whole blocks of JPEG, so that neighbours do not bleed.
+#: Sides of a thumbnail; the largest that fits the budget is taken. Whole blocks of JPEG: neighbours do not bleed.
 SIDES = (64, 48, 32, 24, 16)
 #: Side of a sheet: what every browser decodes.
 SHEET = 2048

@@ -98,7 +98,8 @@ def page(
     contents["near"] = _neighbours(space, x, rows, k, (metric, metric_z), seed, made)
     for name, graph in (graphs or {}).items():
         if graph.num_nodes != len(layout.kept):
-            raise InputError(f"the graph {name!r} has {graph.num_nodes} nodes for {len(layout.kept)} points: give one a point")
+            nodes = f"{graph.num_nodes} nodes for {len(layout.kept)} points"
+            raise InputError(f"the graph {name!r} has {nodes}: give one a point")
     if graphs and any(graph.num_edges for graph in graphs.values()):
         known.append(_pulled(space, graphs, rows, (similarity or Similarity(), matched), contents, made))
     if images is not None:
@@ -132,8 +133,8 @@ def render(contents: Mapping[str, Any], elements: Sequence[str]) -> str:
         elements: Elements that carry arrays.
     """
     folder = resources.files("graphurl.plots.page")
-    scripts = sorted((file for file in (folder / "script").iterdir() if file.name.endswith(".js")), key=lambda f: f.name)
-    script = "\n".join(file.read_text(encoding="utf-8") for file in scripts)
+    files = [file for file in (folder / "script").iterdir() if file.name.endswith(".js")]
+    script = "\n".join(file.read_text(encoding="utf-8") for file in sorted(files, key=lambda file: file.name))
     parts = {
         "TITLE": html.escape(contents["title"]),
         "STYLE": (folder / "style.css").read_text(encoding="utf-8"),
@@ -177,7 +178,11 @@ def _left_out(layout: Layout) -> list[str]:
 
 
 def _columns(
-    y: Any, classes: Sequence[str] | None, columns: Mapping[str, Any] | None, about: Mapping[str, str] | None, count: int
+    y: Any,
+    classes: Sequence[str] | None,
+    columns: Mapping[str, Any] | None,
+    about: Mapping[str, str] | None,
+    count: int,
 ) -> list[Column]:
     known = [] if y is None else [label_column(y, classes, count)]
     notes = about or {}
@@ -197,7 +202,8 @@ def _neighbours(
         spaces = {"original": (_rows_of(given, rows), metrics[0])} | spaces
     found = []
     for name, (space, metric) in spaces.items():
-        made.append(array_element(f"near-{name}", knn(space, k, metric=metric, seed=seed).indices.numpy().astype(np.uint32)))
+        nearest = knn(space, k, metric=metric, seed=seed).indices.numpy()
+        made.append(array_element(f"near-{name}", nearest.astype(np.uint32)))
         found.append({"name": name, "metric": metric if isinstance(metric, str) else "given", "k": k})
     return found
 
@@ -222,7 +228,8 @@ def _pulled(
     found = pulls(z, kept, kernel[0], matched=kernel[1])
     made.append(array_element("edge-target", found.target))
     tables = {"edge-p": found.p, "edge-q": found.q, **{f"edge-part{i}": part for i, part in enumerate(found.parts)}}
-    made += [array_element(name, np.rint(values.clip(0, 1) * 65535).astype(np.uint16)) for name, values in tables.items()]
+    shares = {name: np.rint(values.clip(0, 1) * 65535).astype(np.uint16) for name, values in tables.items()}
+    made += [array_element(name, values) for name, values in shares.items()]
     contents["edges"] = {"most": found.target.shape[1], "sources": list(found.sources), "total": found.total}
     misfit = np.full(count, np.nan, dtype=np.float32)
     misfit[rows] = found.misfit
@@ -255,7 +262,5 @@ def _palette() -> dict[str, Any]:
     scale = colormaps["viridis"](np.linspace(0, 1, _STEPS))
     many = class_colors(NAMED_UP_TO + _STEPS)
     few = class_colors(NAMED_UP_TO)
-    return {
-        "plain": PLAIN,
-        **{name: [to_hex(color) for color in colors] for name, colors in (("few", few), ("many", many), ("scale", scale))},
-    }
+    palettes = {"few": few, "many": many, "scale": scale}
+    return {"plain": PLAIN, **{name: [to_hex(color) for color in colors] for name, colors in palettes.items()}}
