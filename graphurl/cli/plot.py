@@ -45,6 +45,8 @@ def run(options: argparse.Namespace) -> int:
         from graphurl.cli.page import html
 
         return html(options)
+    if options.columns is not None:
+        raise InputError("--columns belongs to --html: it tells what points of a page can be coloured by")
     folder = Path(options.run_folder)
     if options.png is None and not folder.is_dir():
         raise InputError(f"{folder} is no run folder: say where the picture goes with --png FILE")
