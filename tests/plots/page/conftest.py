@@ -1,4 +1,4 @@
-"""A headless Chromium that watches what a page does: a message on the console or a request of its own fails the test."""
+"""A headless Chromium that watches a page: a message on the console or a request of its own fails the test."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ def show(chromium: Any) -> Iterator[Open]:
     contexts, wrong, asked = [], [], []
 
     def opened(path: Path, mark: str = "", **settings: Any) -> Any:
-        context = chromium.new_context(**{"viewport": WIDE, "color_scheme": "light", "reduced_motion": "reduce"} | settings)
+        usual = {"viewport": WIDE, "color_scheme": "light", "reduced_motion": "reduce"}
+        context = chromium.new_context(**usual | settings)
         contexts.append(context)
         tab = context.new_page()
         tab.on("console", lambda message: wrong.append(message.text))

@@ -17,6 +17,8 @@ from tests.plots.page.reader import arrays
 
 pytestmark = pytest.mark.browser
 
+Launch = Callable[[list[str]], Any]
+
 
 def colour_at(tab: Any, row: int, canvas: str = "#points") -> list[int]:
     x, y = at(tab, row)
@@ -24,7 +26,8 @@ def colour_at(tab: Any, row: int, canvas: str = "#points") -> list[int]:
         """([canvas, x, y]) => {
           graphurl.render();
           const copy = document.createElement("canvas").getContext("2d");
-          copy.drawImage(document.querySelector(canvas), -Math.floor(x * graphurl.ratio), -Math.floor(y * graphurl.ratio));
+          const [left, top] = [x, y].map((value) => -Math.floor(value * graphurl.ratio));
+          copy.drawImage(document.querySelector(canvas), left, top);
           return [...copy.getImageData(0, 0, 1, 1).data];
         }""",
         [canvas, x, y],
@@ -44,7 +47,7 @@ def test_it_opens_with_everything_in_place(show: Open, made: Path) -> None:
 
 
 @pytest.mark.parametrize("mark", ["#raster", "#webgl"])
-def test_points_lie_where_they_belong_in_their_colours(launch: Callable[[list[str]], Any], made: Path, mark: str) -> None:
+def test_points_lie_where_they_belong_in_their_colours(launch: Launch, made: Path, mark: str) -> None:
     # Both ways to draw; a browser of its own, since WebGL in software is off in the other one.
     browser = launch([flag for flag in FLAGS if flag != "--disable-gpu"] + list(SOFTWARE_GL))
     tab = browser.new_page()
@@ -76,7 +79,8 @@ def test_hovering_shows_the_card_with_the_right_neighbours(show: Open, made: Pat
     card.wait_for(state="visible")
     assert card.locator(".id").inner_text() == world["ids"][row]
     assert card.locator(".chip").inner_text() == world["classes"][world["y"][row]]
-    shown = card.locator(".near").evaluate_all("lists => lists.map((one) => [...one.children].map((each) => +each.dataset.row))")
+    numbers = "lists => lists.map((one) => [...one.children].map((each) => +each.dataset.row))"
+    shown = card.locator(".near").evaluate_all(numbers)
     held = arrays(made)
     for list_of, name in zip(shown, ("original", "embedded"), strict=True):
         assert list_of == held[f"near-{name}"].reshape(COUNT, -1)[row].tolist()
@@ -87,7 +91,8 @@ def test_hovering_shows_the_card_with_the_right_neighbours(show: Open, made: Pat
         world["ids"][target[0]], f"{p[0]:.2f}", f"{q[0]:.2f}", f"{abs(p[0] - q[0]):.2f}"
     ]  # fmt: skip
     assert lines[2].startswith("from knn ") and "+ half" in lines[2]
-    tab.wait_for_function("[...document.querySelector('#card .thumb').getContext('2d').getImageData(16, 16, 1, 1).data][3] > 0")
+    pixel = "document.querySelector('#card .thumb').getContext('2d').getImageData(16, 16, 1, 1).data"
+    tab.wait_for_function(f"{pixel}[3] > 0")
     tab.mouse.move(5, 5)
     card.wait_for(state="hidden")
 
@@ -110,7 +115,8 @@ def test_a_click_keeps_the_card_and_its_buttons_lead_on(show: Open, made: Path) 
 def test_the_lasso_takes_what_lies_inside(show: Open, made: Path, tool: bool) -> None:
     tab = show(made)
     middle, radius = (500, 400), 190
-    ring = [(middle[0] + radius * math.cos(a), middle[1] + 0.8 * radius * math.sin(a)) for a in np.linspace(0, 6.28, 25)]
+    angles = np.linspace(0, 2 * math.pi, 25)
+    ring = [(middle[0] + radius * math.cos(a), middle[1] + 0.8 * radius * math.sin(a)) for a in angles]
     if tool:
         tab.click("#lasso")
     else:
@@ -182,7 +188,8 @@ def test_the_file_holds_what_is_selected(show: Open, made: Path, world: dict[str
     assert [line["word"] for line in table] == [["u", "v", ""][row % 3] for row in rows]
     found = np.array([[line["x"], line["y"]] for line in table], dtype=np.float32)
     np.testing.assert_array_equal(found, world["z"][rows])
-    np.testing.assert_array_equal(np.array([line["size"] for line in table], np.float32), np.linspace(-1, 1, COUNT)[rows].astype("f4"))
+    sizes = np.array([line["size"] for line in table], dtype=np.float32)
+    np.testing.assert_array_equal(sizes, np.linspace(-1, 1, COUNT)[rows].astype(np.float32))
     tab.click("#clear")
     with tab.expect_download() as download:
         tab.click("#export")

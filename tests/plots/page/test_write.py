@@ -62,8 +62,9 @@ def test_rows_that_are_not_finite_are_left_out_of_everything(tmp_path: Path) -> 
     z[[2, 7]] = np.nan
     kept = np.delete(np.arange(12), [2, 7])
     ring = from_edges(np.arange(12), (np.arange(12) + 1) % 12, 12, weight=np.ones(12))
+    black, names = Stack(torch.zeros(12, 1, 8, 8, dtype=torch.uint8)), [f"r{i}" for i in range(12)]
     made = page(z, tmp_path / "p.html", y=np.arange(12), x=torch.from_numpy(x), k=2, graphs={"ring": ring},
-                images=Stack(torch.zeros(12, 1, 8, 8, dtype=torch.uint8)), ids=[f"r{i}" for i in range(12)])  # fmt: skip
+                images=black, ids=names)  # fmt: skip
     said, held = contents(made), arrays(made)
     assert said["count"] == 10 and said["notes"] == ["2 of 12 rows are not finite and left out"]
     assert said["ids"] == [f"r{i}" for i in kept]
@@ -91,8 +92,8 @@ def test_no_string_breaks_out(names: list[str]) -> None:
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
-        made = page(rows(6), Path(folder) / "p.html", y=[name + "y" for name in names], title=names[0] or "t", ids=names,
-                    columns={"c" + names[1]: names}, notes=names)  # fmt: skip
+        path, y = Path(folder) / "p.html", [name + "y" for name in names]
+        made = page(rows(6), path, y=y, title=names[0] or "t", ids=names, columns={"c" + names[1]: names}, notes=names)
         said, text = contents(made), text_of(made)
     plain = [name.encode("utf-8", "replace").decode() for name in names]
     assert said["ids"] == plain
