@@ -55,7 +55,8 @@ def test_everything_that_acts_has_a_name_and_takes_the_focus(show: Open, made: P
     tab = show(made)
     nameless = tab.evaluate(
         "[...document.querySelectorAll('button, input, select, canvas[tabindex]')].filter((one) => "
-        "!one.closest('[hidden]') && !(one.getAttribute('aria-label') || one.textContent.trim() || one.closest('label'))).length"
+        "!one.closest('[hidden]') && "
+        "!(one.getAttribute('aria-label') || one.textContent.trim() || one.closest('label'))).length"
     )
     assert nameless == 0
     reached = []

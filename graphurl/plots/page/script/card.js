@@ -135,11 +135,12 @@ class Card {
     return [heading, element("table", {}, head, ...rows), from];
   }
 
-  /** Puts the card beside its point, where it hides neither the point nor runs out of the stage. */
-  place(x, y, width, height) {
+  /** Puts the card beside its point, away from its neighbours: `leans` is above 0 where these lie to the right. */
+  place(x, y, width, height, leans) {
     if (this.row < 0) return;
     const { offsetWidth: w, offsetHeight: h } = this.box;
-    const left = x + 22 + w < width - 8 ? x + 22 : x - 22 - w;
+    const [rightFits, leftFits] = [x + 22 + w < width - 8, x - 22 - w > 8];
+    const left = rightFits && (leans <= 0 || !leftFits) ? x + 22 : x - 22 - w;
     this.box.style.left = `${clamp(left, 8, Math.max(8, width - w - 8))}px`;
     this.box.style.top = `${clamp(y - h / 3, 8, Math.max(8, height - h - 8))}px`;
   }

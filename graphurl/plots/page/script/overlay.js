@@ -19,6 +19,13 @@ class Overlay {
     if (this.path) this.lasso();
   }
 
+  /** Above 0 where the neighbours of a row lie to its right. */
+  leans(row) {
+    const { near, unit } = this.model;
+    if (!near.length) return 0;
+    return neighboursOf(near[near.length - 1], row).reduce((sum, other) => sum + unit[2 * other] - unit[2 * row], 0);
+  }
+
   at(row) {
     return this.view.toScreen(this.model.unit[2 * row], this.model.unit[2 * row + 1]);
   }

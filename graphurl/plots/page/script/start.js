@@ -119,7 +119,10 @@ class App {
     const ground = getComputedStyle(document.documentElement).getPropertyValue("--back");
     this.points.draw(this.view, this.colours.count ?? this.model.count, this.ratio, ground);
     this.overlay.draw(this.row, this.ratio);
-    if (this.row >= 0) this.card.place(...this.overlay.at(this.row), this.view.width, this.view.height);
+    if (this.row >= 0) {
+      const { width, height } = this.view;
+      this.card.place(...this.overlay.at(this.row), width, height, this.overlay.leans(this.row));
+    }
     this.frames = (this.frames ?? 0) + 1;
   }
 
