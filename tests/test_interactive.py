@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+import graphurl
 from graphurl.assembly import prepared, similarity_graph, similarity_parts
 from graphurl.data.samples import Samples
 from graphurl.graphs.graph import from_edges
@@ -81,3 +82,10 @@ def test_pictures_have_thumbnails_and_no_space_to_compare(tmp_path: Path) -> Non
     said = contents(write_page(np.eye(6), tmp_path / "p.html", recipe=PictureRecipe(), samples=samples))
     assert said["thumbs"]["sheets"] == 1
     assert [(space["name"], space["metric"]) for space in said["near"]] == [("embedded", "cosine")]
+
+
+def test_a_result_writes_its_own_page(samples: Samples, tmp_path: Path) -> None:
+    result = graphurl.embed(samples, recipe=RECIPE.but(encoder="table", epochs=1))
+    said = contents(result.page(tmp_path / "p.html", columns={"number": np.arange(COUNT) / 7}))
+    assert said["edges"]["sources"] == ["citation", "knn"] and said["title"] == "ring"
+    assert [column["name"] for column in said["columns"]] == ["number", "misfit of edges"]

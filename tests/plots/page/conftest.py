@@ -76,6 +76,7 @@ def world() -> dict[str, Any]:
     x = (rng.normal(size=(COUNT, 6)) + 6 * np.eye(6)[y]).astype(np.float32)
     z = (x[:, :2] + x[:, 1:3] * 0.2).astype(np.float32)
     ids = [f"item {i}" for i in range(COUNT)]
+    ids[5] = "an item 12"
     ids[7], ids[8], ids[9] = "</script><b>bold</b>", 'a "quoted", name', "é漢😀" + "long" * 300
     shades = rng.integers(0, 255, (COUNT, 1, 8, 8)).astype(np.uint8)
     near = knn(x, 4).similarity()

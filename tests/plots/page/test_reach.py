@@ -128,6 +128,7 @@ def test_rubbish_is_shown_as_far_as_it_goes(show: Open, tmp_path: Path, name: st
         tab.keyboard.press(key)
     for choice in tab.eval_on_selector_all("#colour option", "all => all.map((one) => one.value)"):
         tab.select_option("#colour", choice)
+    assert tab.evaluate("graphurl.model.unit.every((value) => Math.abs(value) <= 1)")
     assert tab.evaluate("graphurl.model.count") == len(tab.evaluate("graphurl.selection.exported()"))
 
 
