@@ -139,6 +139,16 @@ class Embedding:
         ids, images = (None, None) if samples is None else (samples.ids, samples.images)
         return write_projector(self.z, folder, ids, label_texts(samples), images)
 
+    def page(self, path: str | Path, *, columns: Mapping[str, Any] | None = None) -> Path:
+        """Writes an interactive page, one file without server and network; columns are further things to colour by."""
+        from graphurl.interactive import write_page
+
+        title = str(self.source.get("name", "embedding"))
+        return write_page(
+            self.z, path, recipe=self.recipe, samples=self.samples, graph=self.graph, facts=self.facts, title=title,
+            columns=columns,
+        )  # fmt: skip
+
     def save(self, folder: str | Path) -> Path:
         """Writes embedding, ids, settings and model into a folder, each file in one atomic step.
 

@@ -9,6 +9,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import importlib.util
+import shutil
 import signal
 from collections.abc import Iterator
 
@@ -29,6 +30,10 @@ def _missing() -> dict[str, str]:
     present = {
         "gpu": (torch.cuda.is_available(), "needs a CUDA device"),
         "data": ("GRAPHURL_DATA" in os.environ, "needs $GRAPHURL_DATA, the folder of the real data sets"),
+        "browser": (
+            importlib.util.find_spec("playwright") is not None and shutil.which("chromium") is not None,
+            'needs pip install ".[browser]" and Debian\'s Chromium, apt-get install chromium',
+        ),
         "sparse": (importlib.util.find_spec("torch_sparse") is not None, 'needs pip install ".[sparse]"'),
     }
     return {mark: reason for mark, (there, reason) in present.items() if not there}

@@ -29,6 +29,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"memory"}),
     frozenset({"assembly", "evaluation", "exports"}),
     frozenset({"plots"}),
+    frozenset({"interactive"}),
     frozenset({"embedding"}),
     frozenset({"teachers"}),
     frozenset({"pipeline"}),

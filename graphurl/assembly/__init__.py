@@ -14,6 +14,7 @@ from graphurl.assembly.graphs import (
     build_feed,
     prepared,
     similarity_graph,
+    similarity_parts,
 )
 from graphurl.assembly.message import message_edges, settled
 from graphurl.assembly.parts import Parts
@@ -36,6 +37,7 @@ __all__ = [
     "prepared",
     "settled",
     "similarity_graph",
+    "similarity_parts",
 ]
 
 

@@ -112,11 +112,22 @@ def prepared(samples: Samples, recipe: Recipe) -> tuple[Preparation | None, Tens
 
 
 def similarity_graph(samples: Samples, x: Tensor | None, recipe: Recipe, graph: Graph | None = None) -> Graph:
-    """p_X: Σ_t α_t p_t over the recipe's graphs, clipped to [0, 1] (GenURL, Eq. 4).
+    """p_X: Σ_t α_t p_t over the recipe's graphs, clipped to [0, 1] (GenURL, Eq. 4)."""
+    combined, *others = similarity_parts(samples, x, recipe, graph).values()
+    for extra in others:
+        combined = combined + extra
+    return combined.without_self_loops()
+
+
+def similarity_parts(
+    samples: Samples, x: Tensor | None, recipe: Recipe, graph: Graph | None = None
+) -> dict[str, Graph]:
+    """The summands α_t p_t of p_X by the names of their graphs; a graph that was handed over is called given.
 
     A graph that is a similarity already keeps its direction: edges with weights (divided by the largest where that is
     above 1), and edges with neither weights nor lengths. What comes from lengths is symmetrised as the recipe says.
     """
+    names = ["given"] if graph is not None else recipe.graph.split("+")
     parts = [graph] if graph is not None else named_graphs(recipe.graph, samples, x, recipe)
     for part in parts:
         if part.num_nodes != len(samples):
@@ -135,10 +146,10 @@ def similarity_graph(samples: Samples, x: Tensor | None, recipe: Recipe, graph: 
     reach = [g.shortest_paths(max_hops=recipe.max_hops) if recipe.max_hops > 1 else g for g in parts]
     bare = [g.weight is None and g.length is not None for g in reach]
     similar = [g.similarity(**settings) if b else within_one(weighted(g)) for g, b in zip(reach, bare, strict=True)]
-    combined = similar[0]
-    for extra in similar[1:]:
-        combined = combined + recipe.alpha * extra
-    return combined.without_self_loops()
+    scaled = [similar[0], *(recipe.alpha * extra for extra in similar[1:])]
+    if len(set(names)) < len(names):  # knn+knn: told apart by their places
+        names = [f"{name} {place}" for place, name in enumerate(names, start=1)]
+    return dict(zip(names, scaled, strict=True))
 
 
 def build_encoder(samples: Samples, x: Tensor | None, recipe: Recipe, generator: torch.Generator) -> Encoder:

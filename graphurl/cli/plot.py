@@ -30,6 +30,10 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--labels", metavar="FILE", help="a label a line, or a table of id and label; for the colours"
     )
+    parser.add_argument("--html", metavar="FILE", help="write an interactive page instead: one file, no network")
+    parser.add_argument(
+        "--columns", metavar="FILE", help="with --html: a table of what else is known, by id or in the rows' order"
+    )
     parser.add_argument("--curves", metavar="FILE", help="also draw loss, rate and spread over the epochs")
     parser.add_argument(
         "--views", metavar="FILE",
@@ -45,6 +49,12 @@ def run(options: argparse.Namespace) -> int:
     """Draws."""
     if options.views is not None:
         return sheet(options)
+    if options.html is not None:
+        from graphurl.cli.page import html
+
+        return html(options)
+    if options.columns is not None:
+        raise InputError("--columns belongs to --html: it tells what points of a page can be coloured by")
     folder, figure = Path(options.run_folder), options.figure
     if options.png is None and (not folder.is_dir() or figure == "maps"):
         why = "maps are of several runs" if folder.is_dir() else f"{folder} is no run folder"

@@ -10,6 +10,7 @@ from graphurl.plots.figures import draw
 from graphurl.plots.matrices import class_means, similarity_map
 from graphurl.plots.multiples import maps
 from graphurl.plots.nearest import neighbors
+from graphurl.plots.page import page
 from graphurl.plots.scatter import scatter
 from graphurl.plots.shepard import shepard
 from graphurl.plots.sweep import sweep
@@ -26,6 +27,7 @@ __all__ = [
     "draw",
     "maps",
     "neighbors",
+    "page",
     "scatter",
     "shepard",
     "similarity_map",
