@@ -33,8 +33,8 @@ MAP = Recipe(
 )  # fmt: skip
 
 #: The same loss in more than three dimensions, where no grid holds its sum over all pairs: in each step 256 rows stand
-#: for all. Short steps, and ever shorter ones, since the sum is only estimated, and clusters drawn together more: these are vectors to
-#: cluster, and no picture that has to fill a page.
+#: for all. Short steps, and ever shorter ones, since the sum is only estimated; clusters are drawn together more: these
+#: are vectors to cluster, and no picture that has to fill a page.
 VECTORS = MAP.but(dim=10, columns=256, lr=0.2, schedule="cosine", push=0.4)
 
 #: A network for the same map: the layout of free coordinates is made first, and the network learns it. The kernel of
