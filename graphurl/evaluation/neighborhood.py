@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -13,8 +14,14 @@ from graphurl.evaluation.arrays import as_rows, as_space, check_finite, dense, s
 from graphurl.evaluation.intervals import Outcomes
 from graphurl.functional.distance import Metric, chunked_squared_distances, rows_in_budget
 
-# Numbers that fit the cache of a core.
-_CACHED = 2**16
+Floats = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
+# Numbers that stay near the processor while they are passed over.
+_CACHED = 2**17
+# Where more than this share of all entries would be taken out, as a denominator, they are counted in place.
+_FEW = 10
+# Entries of a row of which the smallest is looked for together.
+_GROUP = 16
 
 
 def trustworthiness(
@@ -184,7 +191,7 @@ def _ranks(
     if not 1 <= k < n / 2:
         raise InputError(f"k={k} neighbours of {n} rows: k has to be at least 1 and below half the rows")
     size = rows_in_budget(n, 4 * 8)
-    found: dict[str, list[Tensor]] = {side: [] for side in sides}
+    found: dict[str, list[Counts]] = {side: [] for side in sides}
     with torch.no_grad():
         # Blocks of the same rows and size: where x is z, the distances are equal to the last digit.
         blocks_x = chunked_squared_distances(first, first, metric, size)
@@ -192,11 +199,14 @@ def _ranks(
         for (start, d_x), (_, d_z) in zip(blocks_x, blocks_z, strict=True):
             for block in (d_x, d_z):
                 block.diagonal(start).fill_(torch.inf)
-            if "x" in found:
-                found["x"].append(_rank_of(d_x, _nearest(d_z, k)))
-            if "z" in found:
-                found["z"].append(_rank_of(d_z, _nearest(d_x, k)))
-    return {side: torch.cat(parts) for side, parts in found.items()}
+            # A few rows at a time, each of which is passed over several times, stay in the cache.
+            few = max(1, _CACHED // n)
+            for in_x, in_z in zip(torch.split(d_x, few), torch.split(d_z, few), strict=True):
+                if "x" in found:
+                    found["x"].append(_rank_of(in_x.numpy(), _nearest(in_z.numpy(), k)))
+                if "z" in found:
+                    found["z"].append(_rank_of(in_z.numpy(), _nearest(in_x.numpy(), k)))
+    return {side: torch.from_numpy(np.concatenate(parts)) for side, parts in found.items()}
 
 
 def same_rows(x: Any, z: Any, subset: int | None, seed: int) -> tuple[Tensor, Tensor]:
@@ -227,38 +237,55 @@ def same_rows(x: Any, z: Any, subset: int | None, seed: int) -> tuple[Tensor, Te
     return spaces[0], spaces[1]
 
 
-def _nearest(block: Tensor, k: int) -> Tensor:
-    """Columns of the k smallest entries of every row; equal entries by column."""
-    smallest = block.topk(k, dim=1, largest=False)
-    nearest = smallest.indices
-    # topk picks any of several equal entries: only where one was left out does the order matter.
-    tied = ((block <= smallest.values[:, -1:]).sum(1) > k).nonzero()[:, 0]
-    if len(tied):
-        nearest[tied] = block[tied].sort(dim=1, stable=True).indices[:, :k]
-    return nearest
+def _nearest(entries: Floats, k: int) -> Counts:
+    """Columns of the k smallest entries of every row; equal entries by column, in which order they come."""
+    groups = max(1, min(entries.shape[1] // _GROUP, 2**10))
+    # At least k entries are no larger than the k-th smallest of the groups' minima.
+    starts = np.arange(groups) * entries.shape[1] // groups
+    if groups < 4 * k:
+        limit = np.partition(entries, k - 1, axis=1)[:, k - 1]
+    else:
+        limit = np.partition(np.minimum.reduceat(entries, starts, axis=1), k - 1, axis=1)[:, k - 1]
+    row, column, value = _up_to(entries, limit)
+    order = np.lexsort((value, row))
+    first = np.searchsorted(row, np.arange(len(entries)))
+    found: Counts = column[order][first[:, None] + np.arange(k)]
+    return found
 
 
-def _rank_of(block: Tensor, columns: Tensor) -> Tensor:
+def _rank_of(entries: Floats, columns: Counts) -> Counts:
     """Ranks, from 1, of the entries at some columns within their row; equal entries by column."""
-    # A few rows at a time: every column is a pass over them, and they stay in the cache.
-    size = max(1, _CACHED // block.shape[1])
-    parts = zip(torch.split(block, size), torch.split(columns, size), strict=True)
-    return torch.from_numpy(np.concatenate([_ranks_in(d2.numpy(), at.numpy()) for d2, at in parts]))
+    wanted = np.take_along_axis(entries, columns, axis=1)
+    row, column, value = _up_to(entries, wanted.max(axis=1))
+    if _FEW * len(row) > entries.size:
+        return _ranks_among_all(entries, columns, wanted)
+    first = np.searchsorted(row, np.arange(len(entries)))
+    ranks = np.empty(columns.shape, dtype=np.int64)
+    for i in range(columns.shape[1]):
+        mark = wanted[row, i]
+        before = (value < mark) | ((value == mark) & (column < columns[row, i]))
+        ranks[:, i] = 1 + np.add.reduceat(before, first, dtype=np.int64)
+    return ranks
 
 
-def _ranks_in(entries: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    # NumPy counts bits an order of magnitude faster than a boolean sum of torch.
-    values = np.take_along_axis(entries, columns, axis=1)
+def _ranks_among_all(entries: Floats, columns: Counts, wanted: Floats) -> Counts:
+    """The same where ranks are high, so that most entries of a row have to be looked at."""
     ranks = np.empty(columns.shape, dtype=np.int64)
     for i, column in enumerate(columns.T):
-        value = values[:, i, None]
+        value = wanted[:, i, None]
         ranks[:, i] = np.count_nonzero(entries < value, axis=1) + 1
         equal = entries == value
         tied = np.flatnonzero(np.count_nonzero(equal, axis=1) > 1)
-        if len(tied):
-            earlier = np.arange(entries.shape[1]) < column[tied, None]
-            ranks[tied, i] += np.count_nonzero(equal[tied] & earlier, axis=1)
+        earlier = np.arange(entries.shape[1]) < column[tied, None]
+        ranks[tied, i] += np.count_nonzero(equal[tied] & earlier, axis=1)
     return ranks
+
+
+def _up_to(entries: Floats, limit: Floats) -> tuple[Counts, Counts, Floats]:
+    """Row, column and value of the entries up to a limit for each row, which every row has: row by row."""
+    at = np.flatnonzero(entries <= limit[:, None])
+    row, column = np.divmod(at, entries.shape[1])
+    return row, column, entries.reshape(-1)[at]
 
 
 def metric_name(metric: Metric) -> str:

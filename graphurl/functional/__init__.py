@@ -2,11 +2,13 @@
 
 * ``kernel``: t and Gaussian kernels in log form.
 * ``distance``: squared distances, in blocks and along edges.
-* ``neighbors``: nearest neighbours, exact or (``approximate``) from an inverted file.
+* ``neighbors``: nearest neighbours, exact or (``approximate``) from an inverted file; ``products`` and ``proven``:
+  exact ones by all distances, and by a faster search whose result is proved row by row.
 * ``interpolate``: where a new point belongs among others whose places are known.
 * ``charts``: linear maps side by side, found in closed form.
 * ``pairs``: normalisers over all pairs of two sets of rows, in tiles.
 * ``field``: sums over all pairs of points in up to three dimensions, on a grid.
+* ``columns``: the same in any dimension, estimated from the pairs with some of the points.
 * ``undirected``: edges that are the same both ways, each listed once.
 * ``paths``: shortest paths, truncated or not.
 * ``calibration``: the bandwidth of every row.

@@ -214,7 +214,8 @@ def _block(x: Tensor, y: Tensor, metric: Metric) -> Tensor:
     if x.shape[1] <= _DIFFERENCES_UP_TO:
         total = x.new_zeros(len(x), len(y))
         for a, b in zip(x.unbind(1), y.unbind(1), strict=True):
-            total = total + (a[:, None] - b).square()
+            apart = a[:, None] - b
+            total = torch.addcmul(total, apart, apart)
         return total
     squares = x.square().sum(1)[:, None] + y.square().sum(1)
     return torch.addmm(squares, x, y.T, alpha=-2).clamp(min=0)

@@ -44,8 +44,10 @@ def test_a_line_has_its_values_and_the_default_follows_the_rows() -> None:
     few, many = samples_of("swiss-roll-1k"), samples_of("swiss-roll-30k")
     default = next(row for row in MAIN if row.name == "default")
     assert default.recipe(few, 3, 2).encoder == default.recipe(many, 3, 3).encoder == "landmarks"
-    assert default.recipe(few, 3, 10).batch_size == registry.resolve("recipes", "map-direct").batch_size
-    assert default.recipe(many, 3, 10).batch_size == 1024
+    wide = registry.resolve("recipes", "map-vectors")
+    assert default.recipe(few, 3, 10).columns == default.recipe(many, 3, 10).columns == wide.columns > 0
+    network = Row("a", method="map-direct")
+    assert (network.recipe(few, 3, 10).batch_size, network.recipe(many, 3, 10).batch_size) == (512, 1024)
     assert (default.recipe(few, 3, 5).seed, default.recipe(few, 3, 5).dim) == (3, 5)
     changed = Row("a", method="genurl-mnist", changes={"nu_z": 7.0}).recipe(few, 0, 2)
     assert (changed.loss, changed.nu_z) == ("bce", 7.0)
