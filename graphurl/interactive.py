@@ -11,13 +11,12 @@ import numpy as np
 import torch
 
 from graphurl.assembly import prepared, similarity_parts
-from graphurl.data.flat import as_pictures
 from graphurl.data.samples import Samples
-from graphurl.data.stacks import Images
 from graphurl.errors import InputError
 from graphurl.evaluation.local import local_neighborhood
 from graphurl.functional.neighbors import SPARSE
 from graphurl.graphs.graph import Graph
+from graphurl.plots.figures import pictures_of
 from graphurl.plots.page import page
 from graphurl.recipes import Choices, Recipe
 from graphurl.similarity import Similarity
@@ -59,7 +58,7 @@ def write_page(
     """
     given: dict[str, Any] = {"title": title, "ids": ids, "columns": dict(columns or {}), "about": {}, "notes": []}
     if samples is not None:
-        given |= {"y": samples.y, "classes": samples.classes, "ids": samples.ids or ids, "images": _pictures(samples)}
+        given |= {"y": samples.y, "classes": samples.classes, "ids": samples.ids or ids, "images": pictures_of(samples)}
     if recipe is not None:
         given["metric_z"] = recipe.metric_z
         given["seed"] = recipe.seed
@@ -132,13 +131,3 @@ def _kinds(provenance: Mapping[str, Any]) -> list[str]:
 def _words(kernel: Similarity) -> str:
     form = "normalised" if kernel.normalised else "exact"
     return f"{form} t-kernel, ν {kernel.nu:g}, σ {float(kernel.sigma):.3g}, μ {float(kernel.mu):.3g}, {kernel.metric}"
-
-
-def _pictures(samples: Samples) -> Images | None:
-    """The pictures of the samples, if they are any."""
-    if samples.images is None and (samples.x is None or samples.shape is None):
-        return None
-    try:
-        return as_pictures(samples).images
-    except InputError:
-        return None

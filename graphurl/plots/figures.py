@@ -62,7 +62,7 @@ def known(
         "y": labels,
         "classes": None if samples is None else samples.classes,
         "ids": None if samples is None else samples.ids,
-        "images": _pictures(samples),
+        "images": pictures_of(samples),
         "recipe": recipe if isinstance(recipe, PictureRecipe) else None,
         "history": list(history) or None,
         "metric": "euclidean" if metric == "given" else metric,
@@ -149,7 +149,7 @@ class _Flat:
         return torch.from_numpy(to_bytes(self.x[indices].numpy(), self.name).reshape(len(indices), *self.shape))
 
 
-def _pictures(samples: Samples | None) -> Images | None:
+def pictures_of(samples: Samples | None) -> Images | None:
     """The pictures of samples, also where they lie flat."""
     if samples is None or samples.images is not None or samples.x is None:
         return None if samples is None else samples.images
