@@ -11,17 +11,22 @@ import numpy as np
 import torch
 
 from graphurl.assembly import prepared, similarity_parts
+from graphurl.assembly.graphs import free_places
 from graphurl.data.samples import Samples
 from graphurl.errors import InputError
 from graphurl.evaluation.local import local_neighborhood
+from graphurl.evaluation.metrics import MAP_DIMENSIONS
 from graphurl.functional.neighbors import SPARSE
 from graphurl.graphs.graph import Graph
 from graphurl.plots.figures import pictures_of
 from graphurl.plots.page import page
 from graphurl.recipes import Choices, Recipe
+from graphurl.recipes.maps import MAP
 from graphurl.similarity import Similarity
 from graphurl.terms.comparison import loss_of, similarity_of
 
+#: Fewest and most rows of vectors that are shown by a map of their own; others by their principal axes.
+MAPPED = (10, 100_000)
 #: Numbers in the original space up to which local trustworthiness is measured: more would take minutes.
 MEASURED = 500_000_000
 
@@ -66,7 +71,22 @@ def write_page(
             _compare(z, samples.x, recipe, k, given)
     if isinstance(recipe, Recipe) and graph is not None:
         _pull(recipe, samples, graph, facts or {}, given)
+    if z.ndim == 2 and z.shape[1] > MAP_DIMENSIONS:
+        given["places"] = _places(z, given.get("metric_z", "euclidean"), given.get("seed", 0), given["notes"])
     return page(z, path, k=k, **given)
+
+
+def _places(z: np.ndarray, metric: str, seed: int, notes: list[str]) -> np.ndarray | None:
+    """A map of vectors, as of any rows of numbers; nowhere for those that are not finite."""
+    finite = np.isfinite(z).all(axis=1)
+    count = int(finite.sum())
+    if not MAPPED[0] <= count <= MAPPED[1]:
+        return None
+    run = MAP.but(encoder="table", metric=metric, n_neighbors=min(MAP.n_neighbors, count - 1), seed=seed)
+    places = np.full((len(z), 2), np.nan, dtype=np.float32)
+    places[finite] = free_places(Samples("vectors", torch.from_numpy(z[finite]).float()), run)
+    notes.append(f"shown by a map of the {z.shape[1]} dimensions ({metric} neighbours)")
+    return places
 
 
 def _compare(z: np.ndarray, x: torch.Tensor, recipe: Choices, k: int, given: dict[str, Any]) -> None:

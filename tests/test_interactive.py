@@ -9,6 +9,7 @@ import torch
 import graphurl
 from graphurl.assembly import prepared, similarity_graph, similarity_parts
 from graphurl.data.samples import Samples
+from graphurl.errors import InputError
 from graphurl.graphs.graph import from_edges
 from graphurl.interactive import write_page
 from graphurl.recipes import PictureRecipe, Recipe
@@ -89,3 +90,36 @@ def test_a_result_writes_its_own_page(samples: Samples, tmp_path: Path) -> None:
     said = contents(result.page(tmp_path / "p.html", columns={"number": np.arange(COUNT) / 7}))
     assert said["edges"]["sources"] == ["citation", "knn"] and said["title"] == "ring"
     assert [column["name"] for column in said["columns"]] == ["number", "misfit of edges"]
+
+
+def clusters(dim: int) -> np.ndarray:
+    generator = np.random.default_rng(0)
+    return (10 * np.repeat(np.eye(dim)[:4], 15, axis=0) + generator.normal(size=(60, dim))).astype(np.float32)
+
+
+def test_vectors_are_shown_by_a_map_of_theirs(tmp_path: Path) -> None:
+    z = clusters(12)
+    z[7, 3] = np.nan
+    made = write_page(z, tmp_path / "p.html")
+    places = arrays(made)["points"].reshape(-1, 2)
+    assert len(places) == contents(made)["count"] == 59
+    assert arrays(made)["rows"].tolist() == [row for row in range(60) if row != 7]
+    group = np.delete(np.repeat(np.arange(4), 15), 7)
+    apart = np.linalg.norm(places[:, None] - places, axis=2) + 1e9 * np.eye(59)
+    assert (group[apart.argmin(axis=1)] == group).all()
+    assert contents(made)["axes"] == ["", ""]
+    assert any("map of the 12 dimensions" in note for note in contents(made)["notes"])
+    again = write_page(z, tmp_path / "q.html")
+    assert again.read_bytes() == made.read_bytes()
+
+
+@pytest.mark.parametrize(("rows", "dim"), [(60, 2), (60, 3), (9, 12)])
+def test_maps_and_a_handful_of_vectors_are_shown_as_they_are(rows: int, dim: int, tmp_path: Path) -> None:
+    made = write_page(clusters(max(dim, 4))[:rows, :dim], tmp_path / "p.html")
+    assert not any("map of the" in note for note in contents(made)["notes"])
+    assert contents(made)["axes"][0].startswith("PCA" if dim > 2 else "")
+
+
+def test_places_belong_to_rows(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="5 places for 60 rows"):
+        graphurl.plots.page(clusters(4), tmp_path / "p.html", places=np.zeros((5, 2)))

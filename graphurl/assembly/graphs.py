@@ -256,14 +256,34 @@ def layout_teacher(
     """
     if x is None or model.needs != "rows":
         raise InputError("teacher is 'layout' and the encoder reads no rows: use method='map'")
-    run = layout_of(recipe)
-    parts = assemble_graph(Samples(samples.name, x), run, graph=graph)
-    if recipe.init == "encoder":
+    begin = Model(recipe.encoder, model, None).place(Inputs(x)) if recipe.init == "encoder" else None
+    places = free_places(Samples(samples.name, x), layout_of(recipe), graph=graph, begin=begin, device=device)
+    places = places - places.mean(0)
+    return Teacher(places, float(places.square().mean().sqrt().clamp_min(torch.finfo(places.dtype).tiny)))
+
+
+def free_places(
+    samples: Samples,
+    run: Recipe,
+    *,
+    graph: Graph | None = None,
+    begin: Tensor | None = None,
+    device: torch.device | str = "cpu",
+) -> Tensor:
+    """Where a run of free coordinates, with no folder and no callbacks, puts the samples.
+
+    Args:
+        samples: The data.
+        run: The choices.
+        graph: A similarity graph to use instead of the recipe's.
+        begin: Where the samples begin, instead of where `init` says.
+        device: Where it is trained.
+    """
+    parts = assemble_graph(samples, run, graph=graph)
+    if begin is not None:
         assert isinstance(parts.objective.encoder, Table)
-        parts.objective.encoder.place(Model(recipe.encoder, model, None).place(Inputs(x)))
+        parts.objective.encoder.place(begin)
     trained = Trainer(Settings.of(run), device=device, threads=training_threads(run)).fit(parts.objective)
     if trained.status == "interrupted":
         raise KeyboardInterrupt
-    places = torch.from_numpy(parts.whole())
-    places = places - places.mean(0)
-    return Teacher(places, float(places.square().mean().sqrt().clamp_min(torch.finfo(places.dtype).tiny)))
+    return torch.from_numpy(parts.whole())

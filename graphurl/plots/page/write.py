@@ -50,14 +50,15 @@ def page(
     matched: bool = False,
     images: Images | None = None,
     notes: Sequence[str] = (),
+    places: Any = None,
     seed: int = 0,
 ) -> Path:
     """Writes an interactive page: one file that needs no server and no network.
 
     It shows the points with pan, zoom and lasso, and for each point its name, label and picture, its nearest neighbours
     in both spaces, and the edges that pull it: p_X of each source, p_Z, and |p_X - p_Z|. More than two dimensions
-    are projected as in `scatter`; neighbours and similarities are those of all dimensions. Rows that are not finite
-    are left out and counted.
+    are projected as in `scatter`, or shown at `places`; neighbours and similarities are those of all dimensions.
+    Rows that are not finite are left out and counted.
 
     Args:
         z: Embeddings, (N, d) or (N,).
@@ -77,6 +78,7 @@ def page(
         matched: Scale p_Z to the mass that p_X has on the edges, for a loss that compares shares of p, not p itself.
         images: Picture of each row.
         notes: Lines that the page shows under its title.
+        places: Where the rows are shown, (N, 2), instead of a projection of z.
         seed: Of an approximate search for neighbours.
 
     Returns:
@@ -86,7 +88,9 @@ def page(
         InputError: Nothing to show, or something that does not fit the rows of z.
     """
     path = checked(path)
-    layout = lay_out(z)
+    layout = lay_out(z if places is None else places)
+    if len(layout.kept) != len(z):
+        raise InputError(f"{len(layout.kept)} places for {len(z)} rows of z: give one a row")
     rows = np.flatnonzero(layout.kept)
     space = _space(z)[layout.kept]
     made: list[str] = []
