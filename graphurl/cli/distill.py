@@ -95,6 +95,7 @@ def chosen(options: argparse.Namespace) -> tuple[DistillRecipe, Source, str]:
     """Settings, what the student reads, and the teacher; arguments are stronger than a configuration file."""
     from graphurl.embedding import read_settings
     from graphurl.recipes import DistillRecipe
+    from graphurl.recipes.students import seen_twice
     from graphurl.source import Source
 
     settings: dict[str, Any] = {}
@@ -117,8 +118,8 @@ def chosen(options: argparse.Namespace) -> tuple[DistillRecipe, Source, str]:
     if settings and (options.loss or options.student):
         raise InputError("--config chooses loss and student: leave --loss and --student out, or change them by --set")
     recipe = base.but(**{**given, **pairs(options.set)})
-    if recipe.add not in ("", "none") and recipe.pictures and "num_views" not in pairs(options.set):
-        recipe = recipe.but(num_views=max(2, recipe.num_views))  # what is added compares two views of a picture
+    if recipe.add not in ("", "none"):
+        recipe = seen_twice(recipe, pairs(options.set))
     return recipe, source, str(teacher)
 
 

@@ -12,8 +12,8 @@ from graphurl.errors import InputError
 from graphurl.estimators.base import GraphEmbedder, same_kind
 from graphurl.functional.mapped import map_of
 from graphurl.pipeline import default_recipe
-from graphurl.recipes import DistillRecipe
-from graphurl.recipes.students import ALIASES, BY_LOSS, reads_pictures
+from graphurl.recipes import Choices, DistillRecipe
+from graphurl.recipes.students import ALIASES, BY_LOSS, reads_pictures, seen_twice
 from graphurl.source import load
 
 
@@ -129,6 +129,13 @@ class Distiller(GraphEmbedder):
         chosen = super()._resolved()
         if self.method is None and chosen.get("loss") in BY_LOSS:
             del chosen["loss"]
+        return chosen
+
+    def _chosen(self, samples: Samples) -> Choices:
+        """With two views of a picture where something is added that compares them."""
+        chosen = super()._chosen(samples)
+        if isinstance(chosen, DistillRecipe) and len(self.add) > 0:
+            return seen_twice(chosen, self.settings or {})
         return chosen
 
     def _recipe(self, samples: Samples) -> DistillRecipe:

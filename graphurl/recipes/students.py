@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Container
 from typing import Any
 
 from graphurl import registry
@@ -66,6 +67,17 @@ def reads_pictures(student: Any) -> bool:
     if not isinstance(student, str):
         return getattr(student, "needs", "") == "pictures"
     return ":" in student or bool(registry.resolve("encoders", student).needs == "pictures")
+
+
+def seen_twice(recipe: DistillRecipe, asked: Container[str]) -> DistillRecipe:
+    """Two views of a picture, where something is added that compares them and nobody said how many.
+
+    Args:
+        recipe: The choices, of a run to which something is added.
+        asked: Names of the settings that the user gave.
+    """
+    few = recipe.pictures and "num_views" not in asked
+    return recipe.but(num_views=max(2, recipe.num_views)) if few else recipe
 
 
 def of_pictures(recipe: DistillRecipe) -> DistillRecipe:

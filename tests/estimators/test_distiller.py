@@ -105,15 +105,16 @@ def test_a_method_for_pictures_beside_the_teacher() -> None:
     given = pixels()
     features = np.random.default_rng(0).normal(size=(len(given), 9)).astype(np.float32)
     added = {"student": "convnet", "add": ["simclr", "moco", "de"], "batch_size": 8, "n_epochs": 1, "most": 0}
-    made = small(**added, settings={"num_views": 2}).fit(given, teacher=features)
+    made = small(**added).fit(given, teacher=features)
     recipe = made.result_.recipe
+    assert recipe.num_views == 2
     terms = prepare(given, recipe=recipe, teacher=features).parts.objective.terms
     assert [term.name for term in terms] == ["teacher", "simclr", "moco", "de"]
     losses = [type(term.loss) for term in terms]
     assert losses == [BCE, InfoNCE, InfoNCE, DistanceEnhancement], "each method brings its own loss"
     assert len({id(term.head) for term in terms}) == 1, "and all of them compare the same projection"
     with pytest.raises(InputError, match="num_views is 1"):
-        small(student="convnet", add=["simclr"], batch_size=8, most=0).fit(given, teacher=features)
+        small(**added, settings={"num_views": 1}).fit(given, teacher=features)
 
 
 def test_what_does_not_fit_together_is_refused() -> None:
