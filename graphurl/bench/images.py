@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphurl import registry
-from graphurl.recipes import PictureRecipe
+from graphurl.recipes import DistillRecipe, PictureRecipe
+from graphurl.recipes.students import of_pictures
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,14 @@ class Protocol:
         subset: Training pictures of each class.
         shared: Settings of every run.
         steps: Steps of every run; pictures and batch give the epochs.
+        teacher: The row whose features the rows of distillation are taught.
     """
 
     data: str = "cifar-10"
     subset: int = 500
     steps: int = 950
     shared: Mapping[str, Any] = field(default_factory=dict)
+    teacher: Row | None = None
 
     def recipe(self, row: Row, seed: int, pictures: int) -> PictureRecipe:
         """The recipe of a row, in as many epochs as its pictures need for the protocol's steps."""
@@ -58,6 +61,8 @@ class Protocol:
     def values(self, row: Row, seed: int) -> PictureRecipe:
         """A row's values but for its epochs: its method, the protocol over it, its own changes over both."""
         found: PictureRecipe = registry.resolve("recipes", row.method)
+        if isinstance(found, DistillRecipe):
+            found = of_pictures(found)
         return found.but(**{**self.shared, **row.changes, "seed": seed})
 
 

@@ -14,16 +14,19 @@ from graphurl.bench.images import Protocol, Row
 from graphurl.bench.kept import Kept
 from graphurl.data.samples import Samples
 from graphurl.data.variants import variant
-from graphurl.embedding import versions
+from graphurl.embedding import versions, write_array, write_json
 from graphurl.errors import InputError
 from graphurl.evaluation.protocols import fast_linear
 from graphurl.evaluation.retrieval import weighted_knn
 from graphurl.evaluation.spread import class_spread
 from graphurl.functional.spread import effective_rank
 from graphurl.pipeline import fit, prepare
+from graphurl.recipes import DistillRecipe
 from graphurl.runs import plain
 from graphurl.source import Source
 
+#: Which of its runs teaches: all students, whatever their seed, have one teacher.
+TEACHERS_SEED = 0
 #: Side of the raw pixels that methods are held against.
 PIXEL_SIDE = 24
 
@@ -59,18 +62,37 @@ class Bench(Kept[Row]):
     def values(self, row: Row, seed: int) -> list[Any]:
         """The protocol's and the method's values."""
         protocol = self.protocol
-        own = protocol.values(row, seed).chosen()
-        return [protocol.data, protocol.subset, protocol.steps, row.variant, own]
+        recipe = protocol.values(row, seed)
+        values = [protocol.data, protocol.subset, protocol.steps, row.variant, recipe.chosen()]
+        if isinstance(recipe, DistillRecipe):
+            values.append(protocol.values(self._teacher, TEACHERS_SEED).chosen())
+        return values
+
+    @property
+    def _teacher(self) -> Row:
+        assert self.protocol.teacher is not None
+        return self.protocol.teacher
+
+    def answers(self) -> np.ndarray:
+        """What the teacher says of every picture: kept beside its measurement, which is made where it is missing."""
+        path = self.path(self._teacher, TEACHERS_SEED)
+        if not path.with_suffix(".npy").is_file():
+            write_json(path, self.run(self._teacher, TEACHERS_SEED))
+        found: np.ndarray = np.load(path.with_suffix(".npy"))
+        return found
 
     def run(self, row: Row, seed: int) -> dict[str, Any]:
         """Trains one row and judges features and projection."""
         samples = self.pictures(row)
         rows = int(samples.splits["train"].sum()) if "train" in samples.splits else len(samples)
         recipe = self.protocol.recipe(row, seed, rows)
+        teacher = self.answers() if isinstance(recipe, DistillRecipe) else None
         wall, cpu = time.perf_counter(), time.process_time()
-        ready = prepare(samples, recipe=recipe, device=self.device)
+        ready = prepare(samples, recipe=recipe, device=self.device, teacher=teacher)
         result = fit(ready)
         spent = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
+        if row == self.protocol.teacher and seed == TEACHERS_SEED:
+            write_array(self.path(row, seed).with_suffix(".npy"), result.z)
         head = ready.parts.objective.terms[0].head
         projected = replace(result.model, head=head.cpu()).place(ready.parts.everything).numpy()
         values: dict[str, Any] = plain({

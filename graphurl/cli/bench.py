@@ -17,6 +17,9 @@ _EPILOG = """\
 images: every method trains with the same encoder, views, pictures and steps, once for each seed; features (h) and
 projection (z) are judged on the test pictures. --fast takes a quarter of the steps.
 
+distill: a teacher trained by SimCLR, three small networks taught by it with each loss, alone and beside SimCLR, and the
+same networks by SimCLR alone; judged as images. The teacher is trained once and its answers are kept.
+
 nodes: raw features, smoothing, graphurl's recipes and the methods of --peers, each in a process of its own, judged by
 logistic regression on the given split (C chosen on validation rows) and on random splits 10/10/80.
 
@@ -37,9 +40,9 @@ Line = TypeVar("Line")
 def add_arguments(parser: Parser) -> None:
     """Adds the arguments of the verb."""
     parser.epilog = _EPILOG
-    parser.add_argument("what", choices=("images", "nodes", "dr"), help="which table")
+    parser.add_argument("what", choices=("images", "distill", "nodes", "dr"), help="which table")
     parser.add_argument(
-        "--out", metavar="DIR", help="where measurements are kept (bench-images, bench-nodes, bench-dr)"
+        "--out", metavar="DIR", help="where measurements are kept (bench-images, bench-nodes ...)"
     )
     parser.add_argument(
         "--data", metavar="NAME", nargs="+", help="data (cifar-10; cora citeseer; digits coil-20 mnist)"
@@ -49,7 +52,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--fast", action="store_true", help="a first look: fewer steps, or fewer seeds and splits")
     parser.add_argument("--table", action="store_true", help="measure nothing, print the tables of what is there")
     parser.add_argument("--data-root", metavar="DIR", help="folder with data sets; default $GRAPHURL_DATA")
-    pictures = parser.add_argument_group("images")
+    pictures = parser.add_argument_group("images and distill")
     pictures.add_argument("--large", action="store_true", help="ResNet-18 on all pictures, for a GPU")
     pictures.add_argument("--steps", metavar="N", type=int, help="steps of every run, instead of the protocol's")
     pictures.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps")
@@ -84,18 +87,20 @@ def run(options: argparse.Namespace) -> int:
 
 
 def images(options: argparse.Namespace) -> int:
-    """The table of methods on pictures."""
+    """The table of methods on pictures, or of students of a teacher."""
     if options.fast and options.large:
         raise InputError("--fast and --large exclude each other: give one")
     from dataclasses import replace
 
-    from graphurl.bench import images
+    from graphurl.bench import images, students
     from graphurl.bench.kept import read
     from graphurl.bench.runs import Bench
     from graphurl.bench.tables import directions, markdown
     from graphurl.embedding import write_json, write_text
 
-    protocol = images.LARGE if options.large else images.FAST if options.fast else images.FULL
+    distilled = options.what == "distill"
+    sizes = students if distilled else images
+    protocol = sizes.LARGE if options.large else sizes.FAST if options.fast else sizes.FULL
     named = options.data or ["cifar-10"]
     if len(named) > 1:
         raise InputError(f"--data {' '.join(named)}: the table on pictures is of one data set")
@@ -105,8 +110,8 @@ def images(options: argparse.Namespace) -> int:
         if options.steps < 1:
             raise InputError(f"--steps is {options.steps}: give 1 or more")
         protocol = replace(protocol, steps=options.steps)
-    rows = chosen(images.ROWS, options.rows)
-    bench = Bench(protocol, Path(options.out or "bench-images"), options.data_root, options.device)
+    rows = chosen(students.rows(protocol) if distilled else images.ROWS, options.rows)
+    bench = Bench(protocol, Path(options.out or f"bench-{options.what}"), options.data_root, options.device)
     measured: dict[str, list[dict[str, Any]]] = {row.name: [] for row in rows}
     if options.table:
         measured = {row.name: bench.known(row, seeds) for row in rows}
