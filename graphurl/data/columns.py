@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from graphurl.data.archives import damaged
+from graphurl.data.files import parquet_table
 from graphurl.data.tables import AUTO, find_roles
 from graphurl.errors import InputError
 
@@ -80,14 +80,7 @@ def _text(path: Path) -> dict[str, list[object]]:
 
 
 def _parquet(path: Path) -> dict[str, list[object]]:
-    try:
-        from pyarrow import ArrowException, parquet
-    except ImportError as error:
-        raise InputError(f"{path}: reading parquet needs pyarrow: pip install pyarrow") from error
-    try:
-        table = parquet.read_table(path)
-    except (ArrowException, OSError) as error:
-        raise damaged(path, "parquet", error) from error
+    table = parquet_table(path)
     if not table.num_rows or not table.num_columns:
         raise InputError(f"{path}: empty: give at least one row and one column")
     return {name: column.to_pylist() for name, column in zip(table.column_names, table.columns, strict=True)}

@@ -185,15 +185,20 @@ def _npz(path: Path) -> Samples:
 _NPZ_KINDS = {"x": _FEATURE_KEYS, "y": _LABEL_KEYS, "ids": _ID_KEYS}
 
 
-def _parquet(path: Path, label_column: str | None, id_column: str | None) -> Samples:
+def parquet_table(path: Path) -> Any:
+    """The table of pyarrow in a file, or an error that says what is wrong with it."""
     try:
         from pyarrow import ArrowException, parquet
     except ImportError as error:
         raise InputError(f"{path}: reading parquet needs pyarrow: pip install pyarrow") from error
     try:
-        table = parquet.read_table(path)
+        return parquet.read_table(path)
     except (ArrowException, OSError) as error:
         raise damaged(path, "parquet", error) from error
+
+
+def _parquet(path: Path, label_column: str | None, id_column: str | None) -> Samples:
+    table = parquet_table(path)
     columns = [column.to_numpy() for column in table.columns]
     samples = frame_samples(
         table.column_names, columns, str(path), label_column=label_column, id_column=id_column

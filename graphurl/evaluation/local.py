@@ -10,7 +10,7 @@ from torch import Tensor
 
 from graphurl.errors import InputError
 from graphurl.evaluation.arrays import as_rows, as_space, check_finite, dense, subset_rows
-from graphurl.evaluation.neighborhood import metric_name, neighborhood
+from graphurl.evaluation.neighborhood import metric_name, neighborhood, score_rows
 from graphurl.functional.distance import Metric, edge_squared_distances, rows_in_budget, squared_distances
 from graphurl.functional.neighbors import knn
 
@@ -73,17 +73,10 @@ def local_neighborhood(
     )
     names = f"k={k}, {metric_name(metric)} in x, {metric_name(metric_z)} in z"
     return {
-        "trustworthiness": _contribution(_estimated_ranks(a, near_b, drawn, metric_a), k),
-        "continuity": _contribution(_estimated_ranks(b, near_a, drawn, metric_b), k),
+        "trustworthiness": score_rows(_estimated_ranks(a, near_b, drawn, metric_a), k).numpy(),
+        "continuity": score_rows(_estimated_ranks(b, near_a, drawn, metric_b), k).numpy(),
         "protocol": f"{names}, ranks estimated on {len(drawn):,} of {count:,} rows, seed {seed}",
     }
-
-
-def _contribution(ranks: Tensor, k: int) -> np.ndarray:
-    made: np.ndarray = (
-        1.0 - (ranks - k).clamp(min=0).sum(1) * (2.0 / (k * (2.0 * len(ranks) - 3.0 * k - 1.0)))
-    ).numpy()
-    return made
 
 
 def _estimated_ranks(space: Tensor, near: Tensor, drawn: Tensor, metric: Metric) -> Tensor:

@@ -154,8 +154,8 @@ def neighborhood(
         "continuity": _score(in_z, k),
         "overlap": _share(in_x, k),
         "outcomes": Outcomes({
-            "trustworthiness": _score_rows(in_x, k).numpy(),
-            "continuity": _score_rows(in_z, k).numpy(),
+            "trustworthiness": score_rows(in_x, k).numpy(),
+            "continuity": score_rows(in_z, k).numpy(),
             "overlap": (in_x <= k).double().mean(1).numpy(),
         }),
         "protocol": f"k={k}, {metric_name(metric)} in x, {metric_name(metric_z)} in z, "
@@ -173,8 +173,8 @@ def _score(ranks: Tensor, k: int) -> float:
     return 1.0 - float((ranks - k).clamp(min=0).sum()) * (2.0 / (n * k * (2.0 * n - 3.0 * k - 1.0)))
 
 
-def _score_rows(ranks: Tensor, k: int) -> Tensor:
-    """What each row contributes to `_score`, which is their mean."""
+def score_rows(ranks: Tensor, k: int) -> Tensor:
+    """What each row contributes to a score, which is their mean: of its ranks (N, k), exact or estimated."""
     return 1.0 - (ranks - k).clamp(min=0).sum(1).double() * (2.0 / (k * (2.0 * len(ranks) - 3.0 * k - 1.0)))
 
 
