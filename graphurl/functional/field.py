@@ -32,6 +32,8 @@ DIMENSIONS = (1, 2, 3)
 LARGEST_GRID = 2**25
 #: Cells along an axis of a padded grid, at least: where it ends, a kernel that has not fallen off has an edge.
 SMALLEST = 64
+#: Pairs that are looked at together on a CPU: what is computed of them fits its cache.
+PAIRS_AT_ONCE = 2**18
 #: Cells of a grid whose transformed kernel is kept for the next step.
 LARGEST_KEPT = 2**18
 
@@ -56,16 +58,17 @@ def radial_sum(z: Tensor, function: Radial, *, spacing: float = 0.5, order: int 
     return total
 
 
-def edge_sum(z: Tensor, pairs: Pairs, function: Callable[[Tensor], Tensor]) -> Tensor:
+def edge_sum(z: Tensor, pairs: Pairs, function: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
     """Sum over the edges of an undirected graph, in both directions, of a function of the squared distance.
 
-    Each pair is looked at once. What pulls at the points is s_ij (z_i - z_j), a product of z with the slopes s as a
-    sparse matrix, which is several times as fast as scattering the entries.
+    Each pair is looked at once, some at a time, so that what is computed of them stays near the processor. What pulls
+    at the points is s_ij (z_i - z_j), a product of z with the slopes s as a sparse matrix, which is several times as
+    fast as scattering the entries.
 
     Args:
         z: Points, N × d.
         pairs: Which points are joined.
-        function: From the squared distances of all pairs (E,) to a value for each, counted twice.
+        function: From the squared distances of some pairs and their entries to a value for each, counted twice.
 
     Returns:
         The sum, differentiable in z (once).
@@ -112,13 +115,19 @@ class _EdgeSum(torch.autograd.Function):
     """Value and gradient in one go, since they share the distances."""
 
     @staticmethod
-    def forward(ctx: Any, z: Tensor, pairs: Pairs, function: Callable[[Tensor], Tensor]) -> Tensor:
-        with torch.enable_grad():
-            distance = _squared(z.detach(), pairs).requires_grad_()
-            value = function(distance).sum()
-            (slope,) = torch.autograd.grad(value, distance)
-        ctx.save_for_backward(4 * pairs.laplacian(slope, z.detach()))
-        return 2 * value.detach()
+    def forward(ctx: Any, z: Tensor, pairs: Pairs, function: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        z = z.detach()
+        slope, total = torch.empty_like(pairs.value), z.new_zeros(())
+        size = PAIRS_AT_ONCE if z.device.type == "cpu" else max(1, len(slope))
+        parts = (torch.split(part, size) for part in (pairs.row, pairs.col, pairs.value, slope))
+        for row, col, entry, made in zip(*parts, strict=True):
+            with torch.enable_grad():
+                distance = _squared(z, row, col).requires_grad_()
+                value = function(distance, entry).sum()
+            made.copy_(torch.autograd.grad(value, distance)[0])
+            total += value.detach()
+        ctx.save_for_backward(4 * pairs.laplacian(slope, z))
+        return 2 * total
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
@@ -126,12 +135,12 @@ class _EdgeSum(torch.autograd.Function):
         return gradient * force, None, None
 
 
-def _squared(z: Tensor, pairs: Pairs) -> Tensor:
+def _squared(z: Tensor, row: Tensor, col: Tensor) -> Tensor:
     """Squared distances of pairs. Two numbers a point are gathered as one complex number: a third of the time."""
     if z.shape[1] != 2 or z.dtype not in (torch.float32, torch.float64):
-        return (z.index_select(0, pairs.row) - z.index_select(0, pairs.col)).square().sum(1)
+        return (z.index_select(0, row) - z.index_select(0, col)).square().sum(1)
     points = torch.view_as_complex(z.contiguous())
-    apart = points.index_select(0, pairs.row).sub_(points.index_select(0, pairs.col))
+    apart = points.index_select(0, row).sub_(points.index_select(0, col))
     return torch.addcmul(apart.real * apart.real, apart.imag, apart.imag)
 
 

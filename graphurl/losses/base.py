@@ -15,8 +15,9 @@ from graphurl.functional.undirected import Pairs
 
 REDUCTIONS = ("mean", "sum")
 
-#: Adds up a function of log q, over the entries of p or over all pairs.
-Summing = Callable[[Callable[[Tensor], Tensor]], Tensor]
+#: Adds up a function of log q and p over the entries of p, and one of log q over all pairs.
+NearSum = Callable[[Callable[[Tensor, Tensor], Tensor]], Tensor]
+FarSum = Callable[[Callable[[Tensor], Tensor]], Tensor]
 
 
 @dataclass(frozen=True)
@@ -70,14 +71,14 @@ class Loss(ABC):
             raise unknown("reduction", reduction, REDUCTIONS)
         return self.combine(self.partial(p, log_q, weight)[None], reduction)
 
-    def of_sums(self, edges: Pairs, pairs: float, far_weight: float, near: Summing, everywhere: Summing) -> Tensor:
+    def of_sums(self, edges: Pairs, pairs: float, far_weight: float, near: NearSum, everywhere: FarSum) -> Tensor:
         """The statistics of `partial` over a whole relation, from sums that never list its far pairs.
 
         Args:
             edges: The pairs that have any prescribed similarity, and it: one number above 0 for both directions.
             pairs: Number of all pairs, both directions counted.
             far_weight: How often a pair with p = 0 counts; the others count once.
-            near: Adds up a function of log q over the pairs of `edges`, which it gets in their order, twice each.
+            near: Adds up a function of log q and of the entry over the pairs of `edges`, twice each.
             everywhere: Adds up a function of log q over all pairs, both directions.
         """
         raise NotImplementedError
@@ -115,13 +116,13 @@ class PairLoss(Loss):
         """The loss of pairs with p = 0."""
         return self.pairwise(log_q.new_zeros(()), log_q)
 
-    def of_sums(self, edges: Pairs, pairs: float, far_weight: float, near: Summing, everywhere: Summing) -> Tensor:
+    def of_sums(self, edges: Pairs, pairs: float, far_weight: float, near: NearSum, everywhere: FarSum) -> Tensor:
         """Every pair as if it were far, and what the near ones differ from that."""
-        p = edges.value
-        value = near(lambda log_q: self.pairwise(p, log_q) - far_weight * self.of_far(log_q))
+        value = near(lambda log_q, p: self.pairwise(p, log_q) - far_weight * self.of_far(log_q))
         if far_weight:
             value = value + far_weight * everywhere(self.of_far)
-        return torch.stack([value, value.new_tensor(2 * len(p) + far_weight * (pairs - 2 * len(p)))])
+        near_pairs = 2 * len(edges.value)
+        return torch.stack([value, value.new_tensor(near_pairs + far_weight * (pairs - near_pairs))])
 
     def combine(self, parts: Tensor, reduction: str = "mean") -> Tensor:
         """Σ w ℓ, divided by Σ w for the mean."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from graphurl.errors import InputError, unknown
 from graphurl.functional.undirected import Pairs
-from graphurl.losses.base import Loss, Summing
+from graphurl.losses.base import FarSum, Loss, NearSum
 
 NORMALISATIONS = ("rows", "all")
 
@@ -95,14 +95,14 @@ class KL(Loss):
         kept = (mass > 0).to(log_q)
         return torch.stack([self._of_shares(share, log_q) + self.push * log_z(kept, self._heat), kept.sum()])
 
-    def of_sums(self, edges: Pairs, pairs: float, far_weight: float, near: Summing, everywhere: Summing) -> Tensor:
+    def of_sums(self, edges: Pairs, pairs: float, far_weight: float, near: NearSum, everywhere: FarSum) -> Tensor:
         """[Σ p log(p/q), Σ p, log Σ w q] over all pairs."""
         if self.over != "all":
             raise InputError("over is 'rows': a normaliser for each row needs the rows, not sums over all pairs")
         mass = far_weight * everywhere(torch.exp)
         if far_weight != 1:
-            mass = mass + (1 - far_weight) * near(torch.exp)
-        cross = edges.information - near(lambda log_q: edges.value * log_q)
+            mass = mass + (1 - far_weight) * near(lambda log_q, _: log_q.exp())
+        cross = edges.information - near(lambda log_q, p: p * log_q)
         return torch.stack([cross, edges.mass, mass.log()])
 
     @property

@@ -142,11 +142,12 @@ def _spacing(similarity: Similarity) -> float:
 
 def _summed(relation: Relation, similarity: Similarity, loss: Loss) -> Tensor:
     """The statistics of the whole relation: entries edge by edge, all pairs by some columns or as a convolution."""
-    z, edges, rows, columns = relation.rows, relation.pairs, len(relation.rows), relation.columns
-    assert edges is not None
+    z, rows, columns = relation.rows, len(relation.rows), relation.columns
+    assert relation.pairs is not None
+    edges = relation.pairs.of_type(z.dtype)
 
-    def near(function: Callable[[Tensor], Tensor]) -> Tensor:
-        return edge_sum(z, edges, OfDistance(similarity, function))
+    def near(function: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        return edge_sum(z, edges, lambda d2, p: function(similarity.log(d2), p))
 
     def everywhere(function: Callable[[Tensor], Tensor]) -> Tensor:
         if columns is not None:
@@ -154,7 +155,7 @@ def _summed(relation: Relation, similarity: Similarity, loss: Loss) -> Tensor:
         return radial_sum(z, OfDistance(similarity, function), spacing=_spacing(similarity), order=FIELD_ORDER)
 
     pairs = float(rows) * (rows - 1)
-    return loss.of_sums(edges.of_type(z.dtype), pairs, relation.far_weight, near, everywhere)
+    return loss.of_sums(edges, pairs, relation.far_weight, near, everywhere)
 
 
 @dataclass(frozen=True)
