@@ -5,23 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from graphurl.errors import InputError
 from graphurl.evaluation.arrays import as_rows, as_space, check_finite, dense, subset_rows
 from graphurl.evaluation.intervals import Outcomes
-from graphurl.functional.distance import Metric, chunked_squared_distances, rows_in_budget
-
-Floats = npt.NDArray[np.float64]
-Counts = npt.NDArray[np.int64]
-# Numbers that stay near the processor while they are passed over.
-_CACHED = 2**17
-# Where more than this share of all entries would be taken out, as a denominator, they are counted in place.
-_FEW = 10
-# Entries of a row of which the smallest is looked for together.
-_GROUP = 16
+from graphurl.functional.distance import Metric
+from graphurl.functional.neighbors import knn
+from graphurl.functional.order import ranks
 
 
 def trustworthiness(
@@ -168,18 +160,18 @@ def part_words(used: int, rows: int, seed: int) -> str:
     return f"{used:,}-row subset, seed {seed}" if used < rows else f"all {used:,} rows"
 
 
-def _score(ranks: Tensor, k: int) -> float:
-    n = len(ranks)
-    return 1.0 - float((ranks - k).clamp(min=0).sum()) * (2.0 / (n * k * (2.0 * n - 3.0 * k - 1.0)))
+def _score(found: Tensor, k: int) -> float:
+    n = len(found)
+    return 1.0 - float((found - k).clamp(min=0).sum()) * (2.0 / (n * k * (2.0 * n - 3.0 * k - 1.0)))
 
 
-def score_rows(ranks: Tensor, k: int) -> Tensor:
+def score_rows(found: Tensor, k: int) -> Tensor:
     """What each row contributes to a score, which is their mean: of its ranks (N, k), exact or estimated."""
-    return 1.0 - (ranks - k).clamp(min=0).sum(1).double() * (2.0 / (k * (2.0 * len(ranks) - 3.0 * k - 1.0)))
+    return 1.0 - (found - k).clamp(min=0).sum(1).double() * (2.0 / (k * (2.0 * len(found) - 3.0 * k - 1.0)))
 
 
-def _share(ranks: Tensor, k: int) -> float:
-    return float((ranks <= k).double().mean())
+def _share(found: Tensor, k: int) -> float:
+    return float((found <= k).double().mean())
 
 
 def _ranks(
@@ -190,23 +182,13 @@ def _ranks(
     n = len(first)
     if not 1 <= k < n / 2:
         raise InputError(f"k={k} neighbours of {n} rows: k has to be at least 1 and below half the rows")
-    size = rows_in_budget(n, 4 * 8)
-    found: dict[str, list[Counts]] = {side: [] for side in sides}
+    spaces = {"x": (first, second, metric, metric_z), "z": (second, first, metric_z, metric)}
     with torch.no_grad():
-        # Blocks of the same rows and size: where x is z, the distances are equal to the last digit.
-        blocks_x = chunked_squared_distances(first, first, metric, size)
-        blocks_z = chunked_squared_distances(second, second, metric_z, size)
-        for (start, d_x), (_, d_z) in zip(blocks_x, blocks_z, strict=True):
-            for block in (d_x, d_z):
-                block.diagonal(start).fill_(torch.inf)
-            # A few rows at a time, each of which is passed over several times, stay in the cache.
-            few = max(1, _CACHED // n)
-            for in_x, in_z in zip(torch.split(d_x, few), torch.split(d_z, few), strict=True):
-                if "x" in found:
-                    found["x"].append(_rank_of(in_x.numpy(), _nearest(in_z.numpy(), k)))
-                if "z" in found:
-                    found["z"].append(_rank_of(in_z.numpy(), _nearest(in_x.numpy(), k)))
-    return {side: torch.from_numpy(np.concatenate(parts)) for side, parts in found.items()}
+        return {
+            side: ranks(here, knn(there, k, metric=metric_there, method="exact").indices, metric_here)
+            for side, (here, there, metric_here, metric_there) in spaces.items()
+            if side in sides
+        }
 
 
 def same_rows(x: Any, z: Any, subset: int | None, seed: int) -> tuple[Tensor, Tensor]:
@@ -235,57 +217,6 @@ def same_rows(x: Any, z: Any, subset: int | None, seed: int) -> tuple[Tensor, Te
         # A copy, always in float64: ranks of near pairs hang on the last digits.
         spaces.append(torch.from_numpy(np.array(taken, dtype=np.float64)))
     return spaces[0], spaces[1]
-
-
-def _nearest(entries: Floats, k: int) -> Counts:
-    """Columns of the k smallest entries of every row; equal entries by column, in which order they come."""
-    groups = max(1, min(entries.shape[1] // _GROUP, 2**10))
-    # At least k entries are no larger than the k-th smallest of the groups' minima.
-    starts = np.arange(groups) * entries.shape[1] // groups
-    if groups < 4 * k:
-        limit = np.partition(entries, k - 1, axis=1)[:, k - 1]
-    else:
-        limit = np.partition(np.minimum.reduceat(entries, starts, axis=1), k - 1, axis=1)[:, k - 1]
-    row, column, value = _up_to(entries, limit)
-    order = np.lexsort((value, row))
-    first = np.searchsorted(row, np.arange(len(entries)))
-    found: Counts = column[order][first[:, None] + np.arange(k)]
-    return found
-
-
-def _rank_of(entries: Floats, columns: Counts) -> Counts:
-    """Ranks, from 1, of the entries at some columns within their row; equal entries by column."""
-    wanted = np.take_along_axis(entries, columns, axis=1)
-    row, column, value = _up_to(entries, wanted.max(axis=1))
-    if _FEW * len(row) > entries.size:
-        return _ranks_among_all(entries, columns, wanted)
-    first = np.searchsorted(row, np.arange(len(entries)))
-    ranks = np.empty(columns.shape, dtype=np.int64)
-    for i in range(columns.shape[1]):
-        mark = wanted[row, i]
-        before = (value < mark) | ((value == mark) & (column < columns[row, i]))
-        ranks[:, i] = 1 + np.add.reduceat(before, first, dtype=np.int64)
-    return ranks
-
-
-def _ranks_among_all(entries: Floats, columns: Counts, wanted: Floats) -> Counts:
-    """The same where ranks are high, so that most entries of a row have to be looked at."""
-    ranks = np.empty(columns.shape, dtype=np.int64)
-    for i, column in enumerate(columns.T):
-        value = wanted[:, i, None]
-        ranks[:, i] = np.count_nonzero(entries < value, axis=1) + 1
-        equal = entries == value
-        tied = np.flatnonzero(np.count_nonzero(equal, axis=1) > 1)
-        earlier = np.arange(entries.shape[1]) < column[tied, None]
-        ranks[tied, i] += np.count_nonzero(equal[tied] & earlier, axis=1)
-    return ranks
-
-
-def _up_to(entries: Floats, limit: Floats) -> tuple[Counts, Counts, Floats]:
-    """Row, column and value of the entries up to a limit for each row, which every row has: row by row."""
-    at = np.flatnonzero(entries <= limit[:, None])
-    row, column = np.divmod(at, entries.shape[1])
-    return row, column, entries.reshape(-1)[at]
 
 
 def metric_name(metric: Metric) -> str:

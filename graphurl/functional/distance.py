@@ -15,8 +15,8 @@ METRICS = ("euclidean", "cosine", "manhattan", "correlation", "hamming", "jaccar
 #: Metrics that are Euclidean distances of rows brought to length 1: what searches those searches these.
 ANGULAR = ("cosine", "correlation")
 
-# Up to this dimension differences are as fast as a matrix product, and they are exact near 0.
-_DIFFERENCES_UP_TO = 4
+#: Up to this dimension differences are as fast as a matrix product, and they are exact near 0.
+DIFFERENCES_UP_TO = 4
 _CHUNK_BYTES = 128 * 2**20
 
 
@@ -186,7 +186,7 @@ def _prepare(x: Tensor, y: Tensor, metric: Metric) -> tuple[Tensor, Tensor]:
     if metric == "jaccard":
         x = (x != 0).to(x)
         return x, x if same else (y != 0).to(x)
-    if metric == "euclidean" and x.shape[1] > _DIFFERENCES_UP_TO and len(y):
+    if metric == "euclidean" and x.shape[1] > DIFFERENCES_UP_TO and len(y):
         # The gradient through a shared shift is zero, so the mean is cut out of it.
         mean = y.detach().mean(0)
         x = x - mean
@@ -211,7 +211,7 @@ def _block(x: Tensor, y: Tensor, metric: Metric) -> Tensor:
         return (torch.cdist(x, y, p=0) / x.shape[1]).square()
     if metric == "jaccard":
         return jaccard(x @ y.T, x.sum(1), y.sum(1)).square()
-    if x.shape[1] <= _DIFFERENCES_UP_TO:
+    if x.shape[1] <= DIFFERENCES_UP_TO:
         total = x.new_zeros(len(x), len(y))
         for a, b in zip(x.unbind(1), y.unbind(1), strict=True):
             apart = a[:, None] - b

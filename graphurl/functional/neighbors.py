@@ -19,7 +19,7 @@ from graphurl.functional.distance import (
     Metric,
     directions,
 )
-from graphurl.functional.mapped import by_rows
+from graphurl.functional.mapped import all_finite, by_rows
 from graphurl.functional.products import blocks
 from graphurl.functional.sparse import take_rows
 
@@ -54,12 +54,13 @@ def knn(
 
     * ``exact``: all distances, in chunks; memory O(chunk N + N k). Above 4 dimensions they are measured in float64, so
       that duplicates really are at distance 0 and ties really are ties; ties go to the smaller index. On a CPU a
-      search in float32 goes before, and only rows for which it proves nothing are compared with all others.
+      quick search goes before (a k-d tree up to 4 dimensions, float32 above), and only rows for which it proves nothing
+      are compared with all others.
     * ``faiss``: projection to 50 dimensions and an inverted file, both made from ``seed``; more candidates
       than needed are fetched, and ranked by their exact distances in the space of x. Euclidean, cosine and
       correlation only.
-    * ``auto``: exact up to 15,000 rows, on CUDA, for sparse rows and for other metrics; else faiss, where it
-      is installed.
+    * ``auto``: exact up to 15,000 rows, on CUDA, for sparse rows and for other metrics; by the tree up to 4 dimensions,
+      where of equally far rows any are taken; else faiss, where it is installed.
 
     Args:
         x: Queries, (N, F): a dense tensor, a sparse CSR tensor, or a scipy CSR matrix (``SPARSE`` metrics only).
@@ -90,7 +91,7 @@ def knn(
                 base = by_rows(base, lambda rows: directions(rows, metric))
                 queries = base if y is None else by_rows(queries, lambda rows: directions(rows, metric))
             return _approximate(queries, Index(base, seed), k, y is None)
-        return _exact(queries, base, k, metric, y is None, chunk)
+        return _exact(queries, base, k, metric, y is None, chunk, any_tie=method == "auto" and len(base) > EXACT_UP_TO)
 
 
 class Search:
@@ -113,7 +114,7 @@ class Search:
     def __call__(self, x: Tensor, k: int) -> Neighbors:
         """The k nearest rows of each query, nearest first; as `knn` with these rows as its y."""
         if not _wants_faiss(self._y, self.metric, "auto"):
-            return knn(x, k, y=self._y, metric=self.metric, method="exact")
+            return knn(x, k, y=self._y, metric=self.metric)
         queries = _as_rows(x, self.metric)
         _check_size(queries, self._y, k, itself=False)
         with torch.no_grad():
@@ -163,7 +164,7 @@ def _wants_faiss(y: Tensor, metric: Metric, method: str) -> bool:
         if not _has_faiss():
             raise InputError("method 'faiss' needs the package faiss-cpu: install it, or use method='exact'")
         return True
-    if method == "exact" or not possible or y.is_cuda or len(y) <= EXACT_UP_TO:
+    if method == "exact" or not possible or y.is_cuda or len(y) <= EXACT_UP_TO or proven.grows_a_tree(y, metric):
         return False
     if not _has_faiss():
         logger.warning("faiss is not installed: exact search over %d rows, which is slower", len(y))
@@ -181,9 +182,13 @@ def _approximate(x: Tensor, index: Index, k: int, itself: bool, probes: int | No
     return _completed(Neighbors(indices, distances), complete, x, index.y, "euclidean", itself)
 
 
-def _exact(x: Tensor, y: Tensor, k: int, metric: Metric, itself: bool, chunk: int | None) -> Neighbors:
-    if chunk is None and isinstance(metric, str) and proven.worth_it(y, k, metric) and _has_faiss():
+def _exact(
+    x: Tensor, y: Tensor, k: int, metric: Metric, itself: bool, chunk: int | None, *, any_tie: bool = False
+) -> Neighbors:
+    tree = proven.grows_a_tree(y, metric) and all_finite(x)
+    if chunk is None and isinstance(metric, str) and proven.worth_it(y, k, metric) and (tree or _has_faiss()):
         indices, distances, complete = proven.nearest(x, y, k, metric, itself)
+        complete |= tree and any_tie
     else:
         indices = torch.empty(len(x), k, dtype=torch.int64, device=x.device)
         distances = torch.empty(len(x), k, dtype=x.dtype, device=x.device)

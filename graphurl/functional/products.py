@@ -9,6 +9,7 @@ from torch import Tensor
 
 from graphurl.functional.distance import (
     ANGULAR,
+    DIFFERENCES_UP_TO,
     Metric,
     chunked_squared_distances,
     directions,
@@ -31,7 +32,7 @@ def blocks(x: Tensor, y: Tensor, metric: Metric, chunk: int | None) -> Iterator[
         chunk: Queries in a block; absent means as many as fit a budget.
     """
     size = chunk or rows_in_budget(len(y), 4 * 8)
-    narrow = x.layout == torch.strided and x.shape[1] <= 4
+    narrow = x.layout == torch.strided and x.shape[1] <= DIFFERENCES_UP_TO
     if callable(metric) or metric in ("manhattan", "hamming") or narrow:
         yield from chunked_squared_distances(x, y, metric, size)
         return
@@ -50,6 +51,18 @@ def blocks(x: Tensor, y: Tensor, metric: Metric, chunk: int | None) -> Iterator[
         yield start, d2.masked_fill(d2 <= ROUNDING * both, 0).to(x.dtype)
 
 
+def centre(y: Tensor, metric: Metric) -> Tensor:
+    """What is taken off dense rows before they are multiplied, so that fewer digits cancel: their mean, or 0.
+
+    It is rounded to ten binary digits of the largest entry: whole numbers stay short, so that their products are exact
+    and equal distances stay equal.
+    """
+    if metric != "euclidean" or not len(y):
+        return torch.zeros((), dtype=torch.float64, device=y.device)
+    step = 10 - torch.frexp(y.double().abs().max()).exponent
+    return torch.ldexp(torch.ldexp(y.double().mean(0), step).round(), -step)
+
+
 def comparable(rows: Tensor, metric: Metric, shift: Tensor) -> Tensor:
     """Dense rows of float64, so that their product with the searched ones tells the distance."""
     if metric in ANGULAR:
@@ -57,11 +70,25 @@ def comparable(rows: Tensor, metric: Metric, shift: Tensor) -> Tensor:
     return (rows != 0).double() if metric == "jaccard" else rows - shift
 
 
+def measured(near: Tensor, rows: Tensor, angular: bool) -> Tensor:
+    """Squared distances by differences, which are the same wherever they are taken; takes the place of the first.
+
+    Args:
+        near: Rows to measure, (..., F): overwritten.
+        rows: Where from, of a shape that can be spread over it.
+        angular: Rows are directions: 2 - 2 cos, also where one is 0.
+    """
+    if not angular:
+        return near.sub_(rows).square_().sum(-1)
+    d2 = 2 - 2 * near.mul_(rows).sum(-1)
+    return d2.masked_fill_(d2 <= 2 * ROUNDING, 0)
+
+
 def _float64_rows(y: Tensor, metric: Metric) -> tuple[Tensor, Tensor]:
     """Prepares the searched rows, and the shift that queries need: sparse rows are not centred."""
     none = torch.zeros((), dtype=torch.float64, device=y.device)
     if y.layout == torch.strided:
-        shift = y.double().mean(0) if metric == "euclidean" else none
+        shift = centre(y, metric)
         return comparable(y.double(), metric, shift), shift
     y = y.double().to_sparse(layout=torch.sparse_coo).coalesce()
     values, row = y.values(), y.indices()[0]

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from graphurl.functional.columns import sum_by_columns
-from graphurl.functional.distance import edge_squared_distances
+from graphurl.functional.distance import DIFFERENCES_UP_TO, edge_squared_distances
 from graphurl.functional.field import DIMENSIONS, LARGEST_GRID, edge_sum, grid_cells, radial_sum
 from graphurl.functional.pairs import INNER_METRICS, LARGEST_NU, sum_log_normalisers
 from graphurl.functional.ranks import ALONE, Ranks
@@ -36,8 +36,6 @@ FIELD_FROM = 1024
 FIELD_SPACING = 0.5
 #: Degree of the splines that points are spread by: coarse, since forces of single pairs average out over thousands.
 FIELD_ORDER = 1
-#: Up to this dimension Euclidean distances are better taken by differences, which no product gives.
-DIFFERENCES_UP_TO = 4
 
 
 def evaluate(

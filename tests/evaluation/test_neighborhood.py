@@ -11,6 +11,7 @@ from sklearn.manifold import trustworthiness as reference
 from graphurl.errors import InputError
 from graphurl.evaluation import neighborhood as module
 from graphurl.evaluation.neighborhood import continuity, neighborhood, overlap, trustworthiness
+from graphurl.functional import order
 
 
 def order_of(rows: np.ndarray, i: int) -> list[int]:
@@ -57,22 +58,6 @@ def test_ties_and_duplicates_rank_by_row_number(k: int) -> None:
     assert (found["trustworthiness"], found["continuity"], found["overlap"]) == pytest.approx(naive(x, z, k))
 
 
-@pytest.mark.parametrize("few", [1, 10**9])
-@pytest.mark.parametrize("values", [3, 40, 10**6])
-@pytest.mark.parametrize("columns", [90, 700])
-def test_nearest_and_ranks_are_those_of_a_stable_sort(
-    few: int, values: int, columns: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_FEW", few)
-    generator = np.random.default_rng(values)
-    entries = generator.integers(0, values, size=(6, columns)).astype(float)
-    order = entries.argsort(axis=1, kind="stable")
-    assert module._nearest(entries, 7).tolist() == order[:, :7].tolist()
-    asked = generator.permuted(np.tile(np.arange(columns), (6, 1)), axis=1)[:, :7]
-    wanted = [[list(order[row]).index(column) + 1 for column in asked[row]] for row in range(6)]
-    assert module._rank_of(entries, asked).tolist() == wanted
-
-
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_equal_to_scikit_learn_in_both_directions(dtype: type) -> None:
     x, z = (rows.astype(dtype) for rows in cloud(400))
@@ -105,7 +90,8 @@ def test_a_perfect_embedding_scores_exactly_one(dim: int) -> None:
 def test_small_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     x, z = cloud(50)
     whole = neighborhood(x, z, 5)
-    monkeypatch.setattr(module, "rows_in_budget", lambda columns, size: 7)
+    monkeypatch.setattr(order, "_BLOCK", 7)
+    monkeypatch.setattr(order, "_CACHED", 100)
     assert neighborhood(x, z, 5) == whole
 
 

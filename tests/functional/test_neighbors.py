@@ -196,7 +196,7 @@ def test_auto_chooses_by_size(monkeypatch: pytest.MonkeyPatch, caplog: pytest.Lo
     exact, approximate = neighbors._exact, neighbors._approximate
 
     def note(name: str, call: object) -> object:
-        return lambda *args: used.append(name) or call(*args)  # type: ignore[operator,func-returns-value]
+        return lambda *args, **more: used.append(name) or call(*args, **more)  # type: ignore[operator,func-returns-value]
 
     monkeypatch.setattr(neighbors, "_exact", note("exact", exact))
     monkeypatch.setattr(neighbors, "_approximate", note("faiss", approximate))
@@ -207,7 +207,9 @@ def test_auto_chooses_by_size(monkeypatch: pytest.MonkeyPatch, caplog: pytest.Lo
     knn(x, 3, metric="manhattan")
     knn(x.to_sparse_csr(), 3)
     knn(x, 3, method="exact")
-    assert used == ["exact", "faiss", "exact", "exact", "exact"]
+    knn(x[:, :4], 3)
+    knn(x[:, :4], 3, metric="cosine")
+    assert used == ["exact", "faiss", "exact", "exact", "exact", "exact", "faiss"]
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with caplog.at_level(logging.WARNING, "graphurl"):
         knn(x, 3)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from graphurl.functional import proven
+from graphurl.functional import neighbors, proven
 from graphurl.functional.neighbors import Neighbors, knn
 
 METRICS = ("euclidean", "cosine", "correlation")
@@ -78,5 +78,57 @@ def test_where_candidates_pay() -> None:
     assert not proven.worth_it(x, 7, "manhattan")
     assert not proven.worth_it(x[:400], 7, "euclidean")
     assert not proven.worth_it(x, 80, "euclidean")
-    assert not proven.worth_it(x[:, :4], 7, "euclidean")
+    assert proven.worth_it(x[:, :4], 7, "euclidean")
+    assert not proven.worth_it(x[:, :4], 7, "cosine")
+    assert not proven.worth_it(x[:, :0], 7, "euclidean")
     assert not proven.worth_it(x.to_sparse_csr(), 7, "euclidean")
+
+
+@pytest.mark.parametrize("dim", [1, 2, 4])
+@pytest.mark.parametrize("other", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_tree_finds_the_neighbours_of_all_distances(dim: int, other: bool, dtype: torch.dtype) -> None:
+    x = draw(600, dim).to(dtype) + 100
+    y = draw(700, dim, 1).to(dtype) + 100 if other else None
+    base = x if y is None else y
+    assert proven.grows_a_tree(base, "euclidean")
+    sure = proven.nearest(x, base, 7, "euclidean", y is None)[2]
+    found, wanted = (
+        knn(x, 7, y=y, method="exact"),
+        by_all(x.double(), 7, None if y is None else y.double(), "euclidean"),
+    )
+    # Of distances that differ in float64 alone either row may come first.
+    assert (found.indices == wanted.indices).float().mean() > (0.99 if dtype == torch.float32 else 0.999_999)
+    assert torch.allclose(found.distances.double(), wanted.distances, atol=1e-5 if dtype == torch.float32 else 1e-12)
+    assert sure.float().mean() > 0.99
+
+
+@given(st.integers(3, 60), st.integers(1, 3), st.integers(0, 10**6))
+@settings(max_examples=30, deadline=None)
+def test_ties_in_a_tree_go_to_the_smaller_index(values: int, dim: int, seed: int) -> None:
+    x = torch.randint(0, values, (520, dim), generator=torch.Generator().manual_seed(seed)).float()
+    found, wanted = knn(x, 6, method="exact"), by_all(x, 6, None, "euclidean")
+    assert torch.equal(found.indices, wanted.indices)
+    assert torch.equal(found.distances, wanted.distances)
+
+
+def test_what_grows_no_tree() -> None:
+    x = draw(600, 3)
+    assert not proven.grows_a_tree(x[:300].repeat(5, 1), "euclidean")  # four of five are copies
+    assert not proven.grows_a_tree(draw(600, 5), "euclidean")
+    assert not proven.grows_a_tree(x, "manhattan")
+    x[77, 1] = torch.nan
+    assert not proven.grows_a_tree(x, "euclidean")
+    assert knn(draw(600, 3), 4).indices.shape == (600, 4)
+
+
+def test_many_rows_of_few_columns_take_any_of_equal_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = torch.randint(0, 40, (2000, 2), generator=torch.Generator().manual_seed(0)).float()
+    monkeypatch.setattr(neighbors, "EXACT_UP_TO", 1000)
+    monkeypatch.setattr(neighbors, "_search", None)  # would compare with all rows
+    found, wanted = knn(x, 6), by_all_distances(x, 6)
+    assert torch.equal(found.distances, wanted)
+
+
+def by_all_distances(x: Tensor, k: int) -> Tensor:
+    return torch.cdist(x, x).fill_diagonal_(torch.inf).sort(1).values[:, :k]

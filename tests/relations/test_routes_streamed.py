@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from graphurl.errors import InputError
-from graphurl.functional import distance
 from graphurl.losses import BCE, KL, InfoNCE, Loss
 from graphurl.relations import Relation, evaluate, routes
 from graphurl.similarity import Similarity
@@ -149,10 +148,6 @@ def test_many_entries_are_not_streamed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert routes.streams(InfoNCE(), relation, KERNELS[0])
     monkeypatch.setattr(routes, "ENTRY_COST", 10)
     assert not routes.streams(InfoNCE(), relation, KERNELS[0])
-
-
-def test_few_dimensions_mean_the_same_as_for_distances() -> None:
-    assert routes.DIFFERENCES_UP_TO == distance._DIFFERENCES_UP_TO
 
 
 @pytest.mark.usefixtures("every_size")
