@@ -8,6 +8,7 @@ import numpy as np
 
 from graphurl.errors import InputError
 from graphurl.evaluation.arrays import UNKNOWN, as_labels, as_rows, check_finite, subset_rows
+from graphurl.evaluation.partitions import agreement
 
 _MINIBATCH_ABOVE = 20_000
 
@@ -33,8 +34,6 @@ def kmeans_scores(z: Any, y: Any, n_clusters: int | None = None, *, seed: int = 
     Raises:
         InputError: Fewer than two classes, or fewer rows than clusters.
     """
-    from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score, normalized_mutual_info_score
-
     rows = as_rows(z)
     check_finite(rows, "z")
     labels = as_labels(y, len(rows))
@@ -48,12 +47,8 @@ def kmeans_scores(z: Any, y: Any, n_clusters: int | None = None, *, seed: int = 
     if classes == known.sum():
         raise InputError("every known label occurs once: any clustering compares badly with that")
     found, name = _clusters(rows, clusters, seed)
-    truth, guess = labels[known], found[known]
     return {
-        "nmi": float(normalized_mutual_info_score(truth, guess)),
-        "ami": float(adjusted_mutual_info_score(truth, guess)),
-        "ari": float(adjusted_rand_score(truth, guess)),
-        "clustering_accuracy": matched_accuracy(truth, guess),
+        **agreement(labels[known], found[known], seed),
         "clusters": clusters,
         "protocol": f"{name}, {clusters} clusters, 4 starts, {len(rows):,} rows, seed {seed}",
     }
@@ -82,7 +77,6 @@ def hdbscan_scores(
         InputError: Fewer than two classes, or a size that does not fit the rows.
     """
     from sklearn.cluster import HDBSCAN
-    from sklearn.metrics import normalized_mutual_info_score
 
     whole = as_rows(z)
     labels = as_labels(y, len(whole))
@@ -97,33 +91,15 @@ def hdbscan_scores(
     if not 2 <= size <= len(rows):
         raise InputError(f"min_cluster_size is {size} for {len(rows)} rows: give between 2 and that number")
     found = HDBSCAN(min_cluster_size=size, copy=True).fit(rows).labels_
+    agreed = agreement(labels[known], found[known], seed)
     part = f"{len(rows):,}-row subset, seed {seed}" if len(rows) < len(whole) else f"all {len(rows):,} rows"
     return {
-        "hdbscan_nmi": float(normalized_mutual_info_score(labels[known], found[known])),
+        "hdbscan_nmi": agreed["nmi"],
+        "intervals": {"hdbscan_nmi": agreed["intervals"]["nmi"]},
         "clusters": len(set(found.tolist()) - {-1}),
         "noise": float(np.mean(found == -1)),
         "protocol": f"HDBSCAN, clusters of {size} rows or more, noise as one cluster, {part}",
     }
-
-
-def matched_accuracy(y: np.ndarray, clusters: np.ndarray) -> float:
-    """The share of rows in the right class under the best one-to-one match of clusters to classes.
-
-    Args:
-        y: Class of every row.
-        clusters: Cluster of every row.
-
-    Returns:
-        A number of [0, 1].
-    """
-    from scipy.optimize import linear_sum_assignment
-
-    classes, codes = np.unique(y, return_inverse=True)
-    names, members = np.unique(clusters, return_inverse=True)
-    table = np.zeros((len(classes), len(names)), dtype=np.int64)
-    np.add.at(table, (codes, members), 1)
-    matched = linear_sum_assignment(table, maximize=True)
-    return float(table[matched].sum() / len(y))
 
 
 def _clusters(rows: np.ndarray, clusters: int, seed: int) -> tuple[np.ndarray, str]:

@@ -10,7 +10,7 @@ import torch
 
 from graphurl.errors import InputError, unknown
 from graphurl.evaluation.arrays import UNKNOWN, as_labels, as_rows, as_splits, check_finite, subset_rows
-from graphurl.evaluation.cluster import matched_accuracy
+from graphurl.evaluation.partitions import contingency, matched
 from graphurl.evaluation.retrieval import DISTANCES
 from graphurl.functional.distance import unit_rows
 
@@ -74,7 +74,7 @@ def confident_accuracy(
     part = f"subset of {len(chosen):,}" if len(mapped) < len(chosen) else "all"
     of = "rows" if splits is None else "test rows"
     return {
-        "confident_accuracy": matched_accuracy(truth[confident], _clusters(features[confident], classes)),
+        "confident_accuracy": matched(contingency(truth[confident], _clusters(features[confident], classes))),
         "kept_classes": len(np.unique(truth[confident])),
         "classes": classes,
         "protocol": f"{kept:,} of {len(mapped):,} {of} ({part}) farthest from the centre of t-SNE (perplexity "

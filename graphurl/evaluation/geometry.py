@@ -10,7 +10,7 @@ from torch import Tensor
 
 from graphurl.errors import InputError
 from graphurl.evaluation.arrays import as_rows, as_space, check_finite, dense
-from graphurl.evaluation.intervals import Outcomes
+from graphurl.evaluation.intervals import Outcomes, resampled
 from graphurl.evaluation.neighborhood import metric_name
 from graphurl.functional.distance import Metric, edge_squared_distances
 
@@ -53,7 +53,7 @@ def geometry(
     Raises:
         InputError: Rows that do not match or are not finite, fewer than three, or distances that are all equal.
     """
-    from scipy.stats import pearsonr, spearmanr
+    from scipy.stats import pearsonr, rankdata, spearmanr
 
     first, second = as_space(x), as_rows(z)
     n = len(second)
@@ -71,14 +71,34 @@ def geometry(
         if np.ptp(d) == 0:
             raise InputError(f"all distances in {name} are equal: there is nothing to correlate")
     agreed = (1 + np.sign(d_x[0] - d_x[1]) * np.sign(d_z[0] - d_z[1])) / 2
-    return {
+    kept = {
         "shepard": float(pearsonr(d_x.ravel(), d_z.ravel()).statistic),
         "shepard_rank": float(spearmanr(d_x.ravel(), d_z.ravel()).statistic),
+    }
+    kinds = {"shepard": (d_x.ravel(), d_z.ravel()), "shepard_rank": (rankdata(d_x), rankdata(d_z))}
+    ends = np.concatenate([anchor, anchor]), np.concatenate([near, far])
+
+    def again(drawn: np.ndarray) -> dict[str, float]:
+        # A pair comes as often as both of its rows do.
+        weight = drawn[ends[0]] * drawn[ends[1]]
+        return {name: _correlation(*pair, weight) for name, pair in kinds.items()}
+
+    return {
+        **kept,
         "triplets": float(agreed.mean()),
+        "intervals": resampled(again, n, kept, seed),
         "outcomes": Outcomes({"triplets": agreed}),
         "protocol": f"{len(anchor):,} random triplets of {n:,} rows and their {2 * len(anchor):,} pairs, "
         f"{metric_name(metric)} in x, {metric_name(metric_z)} in z, seed {seed}",
     }
+
+
+def _correlation(a: np.ndarray, b: np.ndarray, weight: np.ndarray) -> float:
+    """Pearson's, of weighted pairs; 0 where one side does not vary."""
+    total = max(weight.sum(), np.finfo(float).tiny)
+    a, b = (side - weight @ side / total for side in (a, b))
+    spread = np.sqrt((weight @ a**2) * (weight @ b**2))
+    return float(weight @ (a * b) / spread) if spread > 0 else 0.0
 
 
 def draw(n: int, count: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -1,13 +1,15 @@
-"""How sure a mean over rows is: percentile bootstrap."""
+"""How sure a number is that was measured on some rows: percentile bootstrap."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 DRAWS, LEVEL = 1000, 0.95
+#: Draws where the number has to be computed anew from each.
+FEWER_DRAWS = 500
 _BUDGET = 4_000_000
 
 
@@ -59,4 +61,40 @@ def interval(outcomes: Any, seed: int = 0, *, draws: int = DRAWS, level: float =
         parts = [min(size, draws - start) for start in range(0, draws, size)]
         means = np.concatenate([values[generator.integers(n, size=(part, n))].mean(1) for part in parts])
     ends = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return float(ends[0]), float(ends[1])
+
+
+def resampled(
+    statistic: Callable[[np.ndarray], Mapping[str, float]],
+    rows: int,
+    values: Mapping[str, float],
+    seed: int = 0,
+    *,
+    draws: int = FEWER_DRAWS,
+) -> dict[str, tuple[float, float]]:
+    """The same for numbers that are no means over rows, and are computed anew from every draw.
+
+    Args:
+        statistic: The numbers by name, given how often each row was drawn, (N,).
+        rows: N.
+        values: The numbers of all rows.
+        seed: Draws the rows.
+        draws: How many times.
+
+    Returns:
+        The lower and the upper end, by name.
+    """
+    generator = np.random.default_rng(seed)
+    found = [
+        statistic(np.bincount(generator.integers(rows, size=rows), minlength=rows).astype(float)) for _ in range(draws)
+    ]
+    return {name: around(value, np.array([draw[name] for draw in found])) for name, value in values.items()}
+
+
+def around(value: float, drawn: np.ndarray, *, level: float = LEVEL) -> tuple[float, float]:
+    """The ends between which the draws of a number lie, once what they are too high on average is taken off.
+
+    Rows that come twice agree with themselves, so the draws of what measures agreement are too high.
+    """
+    ends = np.quantile(drawn - (drawn.mean() - value), [(1 - level) / 2, (1 + level) / 2])
     return float(ends[0]), float(ends[1])

@@ -10,11 +10,14 @@ from torch import Tensor
 
 from graphurl.errors import InputError
 from graphurl.evaluation.arrays import as_rows, check_finite
+from graphurl.evaluation.intervals import FEWER_DRAWS, Outcomes, resampled
 from graphurl.graphs.links import Links
 
 #: Held-out edges that are ranked, and absent pairs that each is ranked against.
 RANKED, CANDIDATES = 10_000, 100
 _CHUNK = 2**16
+#: Numbers that are looked at for an interval.
+_NUMBERS = 20_000_000
 
 
 def link_scores(
@@ -61,15 +64,54 @@ def link_scores(
     rivals = _similarity(x, source[picked].repeat_interleave(candidates), others.reshape(-1), metric)
     own, rivals = present[picked, None], rivals.view(len(picked), candidates)
     rank = 1 + (rivals > own).sum(1) + 0.5 * (rivals == own).sum(1)
+    auc, ap = (float(measure(truth, score)) for measure in (roc_auc_score, average_precision_score))
+
+    precision = _Precision(truth, score)
+
+    def again(drawn: np.ndarray) -> dict[str, float]:
+        return {"link_ap": precision(np.tile(drawn, 2))}  # an edge is drawn with its absent pair
+
+    draws = min(FEWER_DRAWS, max(100, _NUMBERS // len(score)))
     return {
-        "link_auc": float(roc_auc_score(truth, score)),
-        "link_ap": float(average_precision_score(truth, score)),
+        "link_auc": auc,
+        "link_ap": ap,
         "link_mrr": float((1 / rank).mean()),
+        "outcomes": Outcomes({"link_auc": _shares(present, absent), "link_mrr": (1 / rank).numpy()}),
+        "intervals": resampled(again, len(source), {"link_ap": ap}, seed, draws=draws),
         "edges": len(source),
         "ranked": len(picked),
         "protocol": f"{len(source):,} edges held out, {metric}, absent pairs share their first end, "
         f"rank among {candidates}, seed {seed}",
     }
+
+
+class _Precision:
+    """Average precision of weighted pairs, which are sorted once."""
+
+    def __init__(self, truth: np.ndarray, score: np.ndarray) -> None:
+        self.order = np.argsort(-score, kind="stable")
+        self.hits, ordered = truth[self.order], score[self.order]
+        #: The last of equal scores: nothing is told between them.
+        self.last = np.flatnonzero(np.append(np.diff(ordered) != 0, True))
+
+    def __call__(self, weight: np.ndarray) -> float:
+        weight = weight[self.order]
+        found = np.cumsum(weight * self.hits)[self.last]
+        taken = np.cumsum(weight)[self.last]
+        return float(np.diff(found, prepend=0) @ (found / np.maximum(taken, 1)) / found[-1])
+
+
+def _shares(present: Tensor, absent: Tensor) -> np.ndarray:
+    """What each edge and its absent pair contribute to the AUC, which is their mean (Hanley and McNeil 1982).
+
+    Of all absent pairs the share below the edge, of all edges the share above the absent pair, ties half, less the AUC.
+    """
+    below, above = (
+        (torch.searchsorted(others, own) + torch.searchsorted(others, own, right=True)) / (2 * len(others))
+        for own, others in ((present, absent.sort().values), (-absent, (-present).sort().values))
+    )
+    found: np.ndarray = (below + above - below.mean()).numpy()
+    return found
 
 
 def _scaled(x: Tensor, metric: str) -> Tensor:

@@ -246,7 +246,9 @@ def _entry(name: str, result: Mapping[str, Any], seed: int) -> dict[str, Any]:
     around: dict[str, Any] = {"value": value, "protocol": str(result["protocol"])}
     if key in outcomes and len(outcomes[key]) > 1:
         around["low"], around["high"] = interval(outcomes[key], seed)
-    own = {*targets(), "accuracy", "protocol", "outcomes"}
+    elif key in result.get("intervals", {}):
+        around["low"], around["high"] = result["intervals"][key]
+    own = {*targets(), "accuracy", "protocol", "outcomes", "intervals"}
     return {**around, **{key: _plain(v) for key, v in result.items() if key not in own}}
 
 

@@ -6,6 +6,7 @@ from scipy.sparse import csr_array
 from scipy.stats import pearsonr, spearmanr
 
 from graphurl.errors import InputError
+from graphurl.evaluation import geometry as module
 from graphurl.evaluation.geometry import draw, geometry
 
 
@@ -67,3 +68,30 @@ def test_what_cannot_be_correlated_is_refused() -> None:
         geometry(x[:2], x[:2])
     with pytest.raises(InputError, match="x has 79 rows and z 80"):
         geometry(x[:79], x)
+
+
+@pytest.mark.slow
+def test_how_sure_a_correlation_is() -> None:
+    """Of many samples of the same kind about as many intervals hold the number of all."""
+    rng = np.random.default_rng(0)
+
+    def sample(n: int) -> tuple[np.ndarray, np.ndarray]:
+        x = rng.normal(size=(n, 3))
+        return x, x[:, :2] ** 3 + 0.3 * rng.normal(size=(n, 2))
+
+    whole = geometry(*sample(50_000), triplets=100_000)
+    inside: dict[str, list[bool]] = {"shepard": [], "shepard_rank": []}
+    for seed in range(60):
+        found = geometry(*sample(150), triplets=4000, seed=seed)["intervals"]
+        for name, hits in inside.items():
+            hits.append(found[name][0] <= whole[name] <= found[name][1])
+    assert all(0.85 <= np.mean(hits) <= 1 for hits in inside.values()), inside
+
+
+def test_weighted_pairs_are_pairs_that_come_more_often() -> None:
+    rng = np.random.default_rng(0)
+    a, b, weight = rng.normal(size=30), rng.normal(size=30), rng.integers(0, 4, 30)
+    twice = np.repeat(a, weight), np.repeat(b, weight)
+    assert module._correlation(a, b, weight.astype(float)) == pytest.approx(np.corrcoef(*twice)[0, 1])
+    assert module._correlation(a, np.ones(30), weight.astype(float)) == 0
+    assert module._correlation(a, b, np.zeros(30)) == 0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
-from graphurl.evaluation.intervals import Outcomes, interval
+from graphurl.evaluation.intervals import Outcomes, around, interval, resampled
 
 
 @pytest.mark.parametrize("kind", ["normal", "hits", "shifted"])
@@ -41,3 +41,24 @@ def test_outcomes_are_equal_by_their_numbers_and_short_to_read() -> None:
     assert ours != Outcomes({"a": [1, 3]})
     assert ours != Outcomes({"b": [1, 2]})
     assert repr(ours) == "Outcomes(a: 2 rows)"
+
+
+def test_numbers_computed_anew_from_every_draw() -> None:
+    values = np.random.default_rng(0).normal(size=200) ** 2
+    reference = bootstrap((values,), np.mean, method="percentile", n_resamples=20_000, rng=1).confidence_interval
+
+    def again(drawn: np.ndarray) -> dict[str, float]:
+        assert drawn.sum() == len(drawn) == 200
+        return {"mean": drawn @ values / 200, "too high": drawn @ values / 200 + 5}
+
+    found = resampled(again, 200, {"mean": values.mean(), "too high": values.mean()}, draws=5000)
+    assert found["mean"] == pytest.approx(tuple(reference), abs=0.03)
+    assert found["too high"] == pytest.approx(found["mean"])
+    assert resampled(again, 200, {"mean": 1.0}, 3, draws=9) == resampled(again, 200, {"mean": 1.0}, 3, draws=9)
+    assert resampled(again, 200, {"mean": 1.0}, 3, draws=9) != resampled(again, 200, {"mean": 1.0}, 4, draws=9)
+
+
+def test_the_ends_lie_around_the_value() -> None:
+    drawn = np.linspace(0, 1, 1001)
+    assert around(0.5, drawn) == pytest.approx((0.025, 0.975))
+    assert around(0.3, drawn) == pytest.approx((-0.175, 0.775))

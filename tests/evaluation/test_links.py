@@ -7,10 +7,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 import graphurl
 from graphurl.errors import InputError
+from graphurl.evaluation import links
 from graphurl.evaluation.links import link_scores
 from graphurl.evaluation.metrics import default_metrics
 from graphurl.evaluation.report import evaluate
@@ -126,3 +127,36 @@ def test_a_run_without_some_edges_reports_how_well_it_finds_them() -> None:
     assert "link_auc" not in default_metrics(16)
     with pytest.raises(InputError, match="there is no graph"):
         Source(data="digits", variant="links:0.1").load()
+
+
+def test_what_each_edge_adds_to_the_numbers() -> None:
+    rng = np.random.default_rng(0)
+    present, absent = rng.integers(0, 9, 80) + 2.0, rng.integers(0, 9, 80).astype(float)
+    parts = links._shares(torch.from_numpy(present), torch.from_numpy(absent))
+    truth, score = np.repeat([1, 0], 80), np.concatenate([present, absent])
+    assert parts.mean() == pytest.approx(roc_auc_score(truth, score))
+    # Of rows drawn again the mean of the parts moves as the AUC does, to first order.
+    draws = rng.integers(0, 80, (300, 80))
+    moved = [roc_auc_score(truth, np.concatenate([present[rows], absent[rows]])) for rows in draws]
+    assert np.std(moved) == pytest.approx(np.std(parts[draws].mean(1)), rel=0.1)
+    assert np.corrcoef(moved, parts[draws].mean(1))[0, 1] > 0.99
+
+
+@given(st.integers(0, 10**6), st.integers(2, 12))
+def test_average_precision_of_weighted_pairs_is_scikit_learn_s(seed: int, values: int) -> None:
+    rng = np.random.default_rng(seed)
+    truth, score, weight = np.repeat([1, 0], 20), rng.integers(0, values, 40).astype(float), rng.integers(0, 3, 40)
+    weight[0] += 1
+    expected = average_precision_score(truth, score, sample_weight=weight)
+    assert links._Precision(truth, score)(weight.astype(float)) == pytest.approx(expected)
+
+
+def test_intervals_of_link_prediction() -> None:
+    graph = directed(60)
+    rest, held = hold_out(graph, 0.4, 0)
+    z = torch.randn(60, 5, generator=torch.Generator().manual_seed(0))
+    report = evaluate(z, links=held, graph=rest, metrics=["link_auc", "link_ap", "link_mrr"])
+    for name in ("link_auc", "link_ap", "link_mrr"):
+        entry = report.metrics[name]
+        assert entry["low"] < entry["value"] < entry["high"]
+        assert 0.02 < entry["high"] - entry["low"] < 0.4
