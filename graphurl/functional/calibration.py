@@ -12,9 +12,10 @@ from graphurl.errors import InputError
 from graphurl.functional.kernel import log_t_kernel
 
 # Bandwidths are sought between these multiples of the row's largest gap. The logarithm of the bracket is 41
-# wide: 56 halvings reduce it below the rounding of float64.
+# wide, and is halved until what is left changes sigma by less than the rounding of float32 does.
 _BELOW, _ABOVE = 1e-12, 1e6
-_STEPS = 56
+_EXACT = 1e-9
+_STEPS = math.ceil(math.log2((math.log(_ABOVE) - math.log(_BELOW)) / (2 * _EXACT)))
 
 
 def nearest_distance(distances: Tensor) -> Tensor:
@@ -205,14 +206,34 @@ def _perplexity(rows: Tensor, length: Tensor, n: int, perplexity: float) -> Tens
 
 
 def _solve(increasing: Callable[[Tensor], Tensor], wanted: Tensor) -> tuple[Tensor, Tensor]:
-    """Bisects log sigma for all rows at once; also tells which rows have a solution inside the bracket."""
+    """Finds log sigma for all rows at once; also tells which rows have a solution inside the bracket.
+
+    Interpolate, truncate, project (Oliveira and Takahashi 2020): false position, kept so near the middle of the bracket
+    that no row takes more steps than bisection does, and most take a fourth.
+    """
     low = torch.full_like(wanted, math.log(_BELOW))
     high = torch.full_like(wanted, math.log(_ABOVE))
-    solved = (increasing(low.exp()) < wanted) & (wanted < increasing(high.exp()))
-    for _ in range(_STEPS):
-        middle = (low + high) / 2
-        above = increasing(middle.exp()) > wanted
-        low, high = torch.where(above, low, middle), torch.where(above, middle, high)
+    below, above = (increasing(end.exp()).double() - wanted for end in (low, high))
+    solved = (below < 0) & (above > 0)
+    width = math.log(_ABOVE) - math.log(_BELOW)
+    for step in range(_STEPS + 1):
+        middle, half = (low + high) / 2, (high - low) / 2
+        if not bool((solved & (half > _EXACT)).any()):
+            break
+        chord = (above * low - below * high) / (above - below)
+        side = (middle - chord).sign()
+        short = (0.2 / width * (high - low).square()).minimum((middle - chord).abs())
+        guess = chord + side * short
+        room = (_EXACT * 2.0 ** (_STEPS + 1 - step) - half).clamp(min=0)
+        at = torch.where(solved, (guess - middle).clamp(-room, room) + middle, middle)
+        found = increasing(at.exp())
+        value = found.double() - wanted
+        up = value > 0
+        low, below = torch.where(up, low, at), torch.where(up, below, value)
+        high, above = torch.where(up, at, high), torch.where(up, value, above)
+        # What hits the mark, as exactly as it is known, needs no bracket any more.
+        hit = value.abs() <= torch.finfo(found.dtype).eps * wanted.abs()
+        low, high = (torch.where(hit, at, end) for end in (low, high))
     return ((low + high) / 2).exp(), solved
 
 

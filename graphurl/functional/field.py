@@ -62,8 +62,8 @@ def edge_sum(z: Tensor, pairs: Pairs, function: Callable[[Tensor, Tensor], Tenso
     """Sum over the edges of an undirected graph, in both directions, of a function of the squared distance.
 
     Each pair is looked at once, some at a time, so that what is computed of them stays near the processor. What pulls
-    at the points is s_ij (z_i - z_j), a product of z with the slopes s as a sparse matrix, which is several times as
-    fast as scattering the entries.
+    at the points is s_ij (z_i - z_j) with the slopes s, brought to both ends by a product with a sparse matrix of 1 and
+    -1, which is several times as fast as scattering.
 
     Args:
         z: Points, N × d.
@@ -117,16 +117,18 @@ class _EdgeSum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, z: Tensor, pairs: Pairs, function: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
         z = z.detach()
-        slope, total = torch.empty_like(pairs.value), z.new_zeros(())
-        size = PAIRS_AT_ONCE if z.device.type == "cpu" else max(1, len(slope))
-        parts = (torch.split(part, size) for part in (pairs.row, pairs.col, pairs.value, slope))
+        pull, total = z.new_empty(len(pairs.row), z.shape[1]), z.new_zeros(())
+        size = PAIRS_AT_ONCE if z.device.type == "cpu" else max(1, len(pull))
+        parts = (torch.split(part, size) for part in (pairs.row, pairs.col, pairs.value, pull))
         for row, col, entry, made in zip(*parts, strict=True):
+            apart, distance = _apart(z, row, col)
             with torch.enable_grad():
-                distance = _squared(z, row, col).requires_grad_()
+                distance.requires_grad_()
                 value = function(distance, entry).sum()
-            made.copy_(torch.autograd.grad(value, distance)[0])
+                (slope,) = torch.autograd.grad(value, distance)
+            _scale(apart, slope, made)
             total += value.detach()
-        ctx.save_for_backward(4 * pairs.laplacian(slope, z))
+        ctx.save_for_backward(4 * pairs.differences(pull))
         return 2 * total
 
     @staticmethod
@@ -135,13 +137,27 @@ class _EdgeSum(torch.autograd.Function):
         return gradient * force, None, None
 
 
-def _squared(z: Tensor, row: Tensor, col: Tensor) -> Tensor:
-    """Squared distances of pairs. Two numbers a point are gathered as one complex number: a third of the time."""
+def _apart(z: Tensor, row: Tensor, col: Tensor) -> tuple[Tensor, Tensor]:
+    """Differences of pairs, (E, d), and their squared lengths.
+
+    Two numbers a point are gathered as one complex number: a third of the time.
+    """
     if z.shape[1] != 2 or z.dtype not in (torch.float32, torch.float64):
-        return (z.index_select(0, row) - z.index_select(0, col)).square().sum(1)
+        apart = z.index_select(0, row) - z.index_select(0, col)
+        return apart, apart.square().sum(1)
     points = torch.view_as_complex(z.contiguous())
-    apart = points.index_select(0, row).sub_(points.index_select(0, col))
-    return torch.addcmul(apart.real * apart.real, apart.imag, apart.imag)
+    apart = torch.view_as_real(points.index_select(0, row).sub_(points.index_select(0, col)))
+    along, across = apart.unbind(1)
+    return apart, torch.addcmul(along * along, across, across)
+
+
+def _scale(rows: Tensor, factor: Tensor, out: Tensor) -> None:
+    """Multiplies each row by a number; two numbers a row as a complex one, in a third of the time."""
+    if rows.shape[1] != 2 or rows.dtype not in (torch.float32, torch.float64):
+        torch.mul(rows, factor[:, None], out=out)
+        return
+    number = torch.complex(factor, torch.zeros_like(factor))
+    torch.mul(torch.view_as_complex(rows), number, out=torch.view_as_complex(out))
 
 
 def _splines(z: Tensor, spacing: float, order: int) -> tuple[Tensor, list[Tensor]]:

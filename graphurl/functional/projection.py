@@ -13,6 +13,8 @@ from graphurl.functional.mapped import row_blocks
 
 # Directions beyond those wanted, and power iterations, of a range finder: the spectrum of smoothed features decays.
 _OVERSAMPLED, _POWERS = 32, 6
+# Columns from which a product with itself is taken in so many groups, and only on one side of the diagonal.
+_GROUPED_FROM, _GROUPS = 256, 4
 # What all directions of a symmetric matrix cost in float64, in multiplications a cubed column.
 _EIGEN = 12
 
@@ -83,7 +85,7 @@ def leading_directions(
     width = min(columns, count + _OVERSAMPLED)
     # Multiplications: of the Gram matrix and its directions, and of the passes of a range finder.
     if 4 * count >= columns or len(x) * columns + _EIGEN * columns**2 < 2 * (_POWERS + 1) * len(x) * width:
-        values, vectors = torch.linalg.eigh(total(lambda rows: (rows.T @ rows).double()))
+        values, vectors = torch.linalg.eigh(total(lambda rows: _gram(rows).double()))
         top = vectors[:, values.argsort(descending=True)[:count]].T
     else:
         basis = torch.linalg.qr(torch.randn(columns, width, generator=generator).to(x)).Q
@@ -98,7 +100,15 @@ def leading_directions(
 
 
 def _gram(rows: Tensor) -> Tensor:
-    return rows.T @ rows
+    """XᵀX. Of many columns a group at a time with itself and those after it: the rest is known by symmetry."""
+    columns = rows.shape[1]
+    if columns < _GROUPED_FROM:
+        return rows.T @ rows
+    found = rows.new_empty(columns, columns)
+    size = -(-columns // _GROUPS)
+    for start in range(0, columns, size):
+        found[start : start + size, start:] = rows[:, start : start + size].T @ rows[:, start:]
+    return found.triu() + found.triu(1).T
 
 
 def _turned(total: Callable[[Callable[[Tensor], Tensor]], Tensor], basis: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Undirected edges: each pair once, laid out so that what it gives to either end is a product of sparse matrices."""
+"""Undirected edges: each pair once, laid out so that what it gives to both ends is a product with a sparse matrix."""
 
 from __future__ import annotations
 
@@ -19,19 +19,17 @@ class Pairs:
         row: The smaller end of each pair, ascending, (E,).
         col: The larger end, ascending within a row.
         value: The entry.
-        starts: Where the pairs of each smaller end begin, (N + 1,).
-        back_starts: Where those of each larger end begin, once pairs are sorted by it.
-        back: The pairs in that order.
-        back_col: Their smaller ends.
+        starts: Where the pairs that each node is an end of begin in `meeting`, (N + 1,).
+        meeting: Those pairs, (2 E,).
+        sign: 1 where the node is the smaller end, -1 where it is the larger one.
     """
 
     row: Tensor
     col: Tensor
     value: Tensor
     starts: Tensor
-    back_starts: Tensor
-    back: Tensor
-    back_col: Tensor
+    meeting: Tensor
+    sign: Tensor
 
     @cached_property
     def mass(self) -> Tensor:
@@ -46,22 +44,25 @@ class Pairs:
 
     def of_type(self, dtype: torch.dtype) -> Pairs:
         """The same pairs with entries of another type."""
-        return self if self.value.dtype == dtype else replace(self, value=self.value.to(dtype))
+        if self.value.dtype == dtype:
+            return self
+        return replace(self, value=self.value.to(dtype), sign=self.sign.to(dtype))
 
-    def laplacian(self, weight: Tensor, z: Tensor) -> Tensor:
-        """Σ_j w_ij (z_i - z_j) for each i, with one weight a pair."""
-        n = len(z)
-        rows = torch.cat([z, z.new_ones(n, 1)], dim=1)
-        upper = csr_matrix(self.starts, self.col, weight, (n, n))
-        lower = csr_matrix(self.back_starts, self.back_col, weight.index_select(0, self.back), (n, n))
-        total = upper @ rows + lower @ rows
-        return total[:, -1:] * z - total[:, :-1]
+    def differences(self, pull: Tensor) -> Tensor:
+        """What each node gets: Σ of the rows of the pairs whose smaller end it is, less those whose larger end it is.
+
+        Args:
+            pull: A row for each pair, (E, d).
+        """
+        shape = (len(self.starts) - 1, len(self.row))
+        found: Tensor = csr_matrix(self.starts, self.meeting, self.sign.to(pull), shape) @ pull
+        return found
 
     def to(self, device: torch.device | str) -> Pairs:
         """The same pairs on another device; themselves where they are there, with what they have added up."""
         if self.row.device == torch.empty(0, device=device).device:
             return self
-        parts = (self.row, self.col, self.value, self.starts, self.back_starts, self.back, self.back_col)
+        parts = (self.row, self.col, self.value, self.starts, self.meeting, self.sign)
         return Pairs(*(part.to(device, non_blocking=True) for part in parts))
 
 
@@ -79,12 +80,10 @@ def pairs_of(matrix: Tensor) -> Pairs | None:
     if not (torch.equal(key[back], mirrored) and torch.equal(value[upper][back], value[lower])):
         return None
     # The library behind products of sparse matrices counts in 32 bits, and copies wider numbers each time.
-    kind = torch.int32 if max(n, count) < 2**31 else torch.int64
-    parts = (row[upper], col[upper], row[lower], col[lower], back)
-    row, col, back_row, back_col, back = (part.to(kind) for part in parts)
-    return Pairs(row, col, value[upper], _starts(row, n), _starts(back_row, n), back, back_col)
-
-
-def _starts(row: Tensor, n: int) -> Tensor:
-    counts = torch.bincount(row, minlength=n)
-    return torch.cat([counts.new_zeros(1), counts.cumsum(0)]).to(row.dtype)
+    kind = torch.int32 if max(n, 2 * count) < 2**31 else torch.int64
+    # A node meets its pairs in the order of its entries.
+    meeting = torch.empty_like(col)
+    meeting[lower], meeting[upper] = back, torch.arange(count, device=row.device)
+    sign = torch.where(upper, 1, -1).to(value.dtype)
+    first, last, starts, meeting = (part.to(kind) for part in (row[upper], col[upper], crow, meeting))
+    return Pairs(first, last, value[upper], starts, meeting, sign)
