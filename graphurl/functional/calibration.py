@@ -12,10 +12,10 @@ from graphurl.errors import InputError
 from graphurl.functional.kernel import log_t_kernel
 
 # Bandwidths are sought between these multiples of the row's largest gap. The logarithm of the bracket is 41
-# wide, and is halved until what is left changes sigma by less than the rounding of float32 does.
-_BELOW, _ABOVE = 1e-12, 1e6
-_EXACT = 1e-9
-_STEPS = math.ceil(math.log2((math.log(_ABOVE) - math.log(_BELOW)) / (2 * _EXACT)))
+# wide; 45 halvings reduce it below what changes sigma in float64 by more than a few roundings.
+_BELOW, _ABOVE, _EXACT = 1e-12, 1e6, 1e-12
+# Steps at most, should interpolation mislead some row again and again.
+_MOST = 120
 
 
 def nearest_distance(distances: Tensor) -> Tensor:
@@ -208,33 +208,37 @@ def _perplexity(rows: Tensor, length: Tensor, n: int, perplexity: float) -> Tens
 def _solve(increasing: Callable[[Tensor], Tensor], wanted: Tensor) -> tuple[Tensor, Tensor]:
     """Finds log sigma for all rows at once; also tells which rows have a solution inside the bracket.
 
-    Interpolate, truncate, project (Oliveira and Takahashi 2020): false position, kept so near the middle of the bracket
-    that no row takes more steps than bisection does, and most take a fourth.
+    Inverse quadratic interpolation where three points allow it, else the middle of the bracket (Chandrupatla 1997): a
+    third of the steps of bisection. (a, b) is the bracket, a the newest point, c the one before.
     """
-    low = torch.full_like(wanted, math.log(_BELOW))
-    high = torch.full_like(wanted, math.log(_ABOVE))
-    below, above = (increasing(end.exp()).double() - wanted for end in (low, high))
-    solved = (below < 0) & (above > 0)
-    width = math.log(_ABOVE) - math.log(_BELOW)
-    for step in range(_STEPS + 1):
-        middle, half = (low + high) / 2, (high - low) / 2
-        if not bool((solved & (half > _EXACT)).any()):
-            break
-        chord = (above * low - below * high) / (above - below)
-        side = (middle - chord).sign()
-        short = (0.2 / width * (high - low).square()).minimum((middle - chord).abs())
-        guess = chord + side * short
-        room = (_EXACT * 2.0 ** (_STEPS + 1 - step) - half).clamp(min=0)
-        at = torch.where(solved, (guess - middle).clamp(-room, room) + middle, middle)
+
+    def off(at: Tensor) -> tuple[Tensor, Tensor]:
         found = increasing(at.exp())
-        value = found.double() - wanted
-        up = value > 0
-        low, below = torch.where(up, low, at), torch.where(up, below, value)
-        high, above = torch.where(up, at, high), torch.where(up, value, above)
-        # What hits the mark, as exactly as it is known, needs no bracket any more.
-        hit = value.abs() <= torch.finfo(found.dtype).eps * wanted.abs()
-        low, high = (torch.where(hit, at, end) for end in (low, high))
-    return ((low + high) / 2).exp(), solved
+        gap = found.double() - wanted
+        # What hits the mark as exactly as it is known needs no digits more.
+        return gap, gap.abs() <= torch.finfo(found.dtype).eps * wanted.abs()
+
+    a, b = torch.full_like(wanted, math.log(_BELOW)), torch.full_like(wanted, math.log(_ABOVE))
+    (at_a, _), (at_b, _) = off(a), off(b)
+    solved = (at_a < 0) & (at_b > 0)
+    share, done = torch.full_like(wanted, 0.5), ~solved
+    for _ in range(_MOST):
+        if bool(done.all()):
+            break
+        new = torch.where(done, a, a + share * (b - a))
+        value, hit = off(new)
+        same = (value > 0) == (at_a > 0)
+        c, at_c = torch.where(same, a, b), torch.where(same, at_a, at_b)
+        b, at_b = torch.where(same, b, a), torch.where(same, at_b, at_a)
+        a, at_a = new, value
+        least = _EXACT / (b - a).abs()
+        done = done | hit | (least > 0.5)
+        place, level = (a - b) / (c - b), (at_a - at_b) / (at_c - at_b)
+        bent = at_a / (at_b - at_a) * at_c / (at_b - at_c)
+        bent += (c - a) / (b - a) * at_a / (at_c - at_a) * at_b / (at_c - at_b)
+        smooth = (level.square() < place) & ((1 - level).square() < 1 - place)
+        share = torch.where(smooth, bent, 0.5).clamp(least, 1 - least)
+    return a.exp(), solved
 
 
 def _fill(sigma: Tensor, solved: Tensor, gap: Tensor, rows: Tensor, length: Tensor) -> Tensor:

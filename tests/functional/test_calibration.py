@@ -12,6 +12,7 @@ from torch import Tensor
 
 from graphurl.errors import InputError
 from graphurl.functional.calibration import (
+    _solve,
     log2k_sigma,
     log2k_sigma_csr,
     nearest_distance,
@@ -175,3 +176,34 @@ def test_gpu_agrees() -> None:
     mu = nearest_distance(d)
     assert torch.allclose(log2k_sigma(d.cuda(), mu.cuda()).cpu(), log2k_sigma(d, mu))
     assert torch.allclose(perplexity_sigma(d.cuda(), 5.0).cpu(), perplexity_sigma(d, 5.0))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_solution_takes_a_third_of_the_halvings(dtype: torch.dtype) -> None:
+    asked: list[Tensor] = []
+    most = torch.linspace(1.6, 60, 300).to(dtype)
+
+    def increasing(sigma: Tensor) -> Tensor:
+        asked.append(sigma)
+        return most * sigma.to(dtype) / (1 + sigma.to(dtype))
+
+    sigma, solved = _solve(increasing, torch.full((300,), 1.5, dtype=torch.float64))
+    assert solved.all()
+    rtol = 1e-9 if dtype == torch.float64 else 2e-5
+    torch.testing.assert_close(sigma, 1.5 / (most.double() - 1.5), rtol=rtol, atol=0)
+    assert len(asked) <= 16
+
+
+@pytest.mark.parametrize("steep", [1.0, 40.0])
+def test_a_step_is_found_as_well(steep: float) -> None:
+    """Of a step no chord tells where it is."""
+    asked: list[Tensor] = []
+
+    def increasing(sigma: Tensor) -> Tensor:
+        asked.append(sigma)
+        return torch.sigmoid(1e4 * (sigma.log() - torch.linspace(-20, 10, 50).double())) ** steep
+
+    sigma, solved = _solve(increasing, torch.full((50,), 0.3, dtype=torch.float64))
+    assert solved.all()
+    assert len(asked) <= 2 * 45
+    assert ((sigma.log() - torch.linspace(-20, 10, 50)).abs() < 1e-3).all()

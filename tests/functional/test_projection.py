@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from graphurl.functional.projection import leading_directions, principal_rows
+from graphurl.functional.projection import _gram, leading_directions, principal_rows
 
 
 def cloud(n: int = 200, f: int = 30, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -92,3 +92,9 @@ def test_many_columns_lose_next_to_nothing_to_the_range_finder() -> None:
     assert float((x @ top.T).square().sum() / best) > 0.99
     assert torch.equal(top, leading_directions(x, 40, generator()))
     assert not torch.equal(top, leading_directions(x, 40, generator(5)))
+
+
+@pytest.mark.parametrize("columns", [3, 256, 301])
+def test_a_product_with_itself_is_known_by_symmetry(columns: int) -> None:
+    rows = torch.randn(20, columns, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    torch.testing.assert_close(_gram(rows), rows.T @ rows)
