@@ -12,16 +12,18 @@ from torch import Tensor
 
 from graphurl.errors import unknown
 from graphurl.functional.distance import ANGULAR, METRICS, Metric
-from graphurl.functional.products import ROUNDING, blocks, centre, comparable, measured
+from graphurl.functional.products import ROUNDING, blocks, centre, comparable
 
 Ints = npt.NDArray[np.int64]
 #: Which of some entries, by row, column and number of the mark, are not behind the mark.
-Reached = Callable[[Ints, Ints, int], Any]
+Reached = Callable[[Ints, Ints, Ints], Any]
 
 #: Rows whose distances to all are computed together.
 _BLOCK = 256
 #: Numbers that stay near the processor while they are passed over.
 _CACHED = 2**16
+#: Numbers of rows whose differences are taken together.
+_AT_ONCE = 2**18
 #: Where more entries than this, on average, are too near to a mark to tell, the distances are computed in float64.
 _UNSURE = 32
 
@@ -71,8 +73,7 @@ def _by_products(x: Tensor, columns: Tensor, metric: str) -> Ints:
     found = []
     for start in range(0, len(rows), _BLOCK):
         here = slice(start, start + _BLOCK)
-        marks = measured(rows[columns[here]], rows[here, None], angular)
-        reached = _reached(rows, start, marks, columns[here], angular)
+        marks, reached = _marks(rows, start, columns[here], angular)
         for kind, (squares, table) in tables.items():
             entries = torch.addmm(squares, table[here], table.T, alpha=-2)
             entries.diagonal(start).fill_(torch.inf)
@@ -93,16 +94,37 @@ def _slack(marks: Tensor, own: Tensor, columns: int, kind: torch.dtype, angular:
     return error * (own + (own.sqrt() + marks.sqrt()).square()) + columns * 2 * torch.finfo(kind).tiny
 
 
-def _reached(rows: Tensor, start: int, marks: Tensor, columns: Tensor, angular: bool) -> Reached:
-    """Tells by differences in float64 what is not behind a mark; equally far ones by number."""
-    limit, asked = marks.numpy(), columns.numpy()
+def _marks(rows: Tensor, start: int, columns: Tensor, angular: bool) -> tuple[Tensor, Reached]:
+    """The squared distances that are asked for, and what tells by differences in float64 which are not behind one.
 
-    def reached(row: Ints, column: Ints, mark: int) -> Any:
-        distance = measured(rows[column], rows[row + start], angular).numpy()
-        wanted = limit[row, mark]
+    Equally far ones rank by number. All on one thread: for a few entries at a time others would only be waited for.
+    """
+    table, asked = rows.numpy(), columns.numpy()
+
+    def distances(row: Ints, column: Ints) -> Any:
+        found, size = np.empty(len(row)), max(1, _AT_ONCE // table.shape[1])
+        for first in range(0, len(row), size):
+            a, b = table[row[first : first + size] + start], table[column[first : first + size]]
+            found[first : first + size] = _squared(a, b, angular)
+        return found
+
+    limit = distances(np.repeat(np.arange(len(asked)), asked.shape[1]), asked.ravel()).reshape(asked.shape)
+
+    def reached(row: Ints, column: Ints, mark: Ints) -> Any:
+        distance, wanted = distances(row, column), limit[row, mark]
         return (distance < wanted) | ((distance == wanted) & (column <= asked[row, mark]))
 
-    return reached
+    return torch.from_numpy(limit), reached
+
+
+def _squared(a: Any, b: Any, angular: bool) -> Any:
+    """Of rows to rows; as `products.measured`."""
+    if not angular:
+        a -= b
+        return np.einsum("ij,ij->i", a, a)
+    found = 2 - 2 * np.einsum("ij,ij->i", a, b)
+    found[found <= 2 * ROUNDING] = 0
+    return found
 
 
 def _earlier(asked: Ints) -> Reached:
@@ -125,7 +147,7 @@ def _counted(entries: Any, low: Any, high: Any, reached: Reached, *, given_up: b
     count, k = low.shape
     found = np.empty((count, k), dtype=np.int64)
     few = max(1, _CACHED // entries.shape[1])
-    unsure = 0
+    places, marks, unsure = [], [], 0
     for first in range(0, count, few):
         here = slice(first, first + few)
         for mark in range(k):
@@ -135,6 +157,9 @@ def _counted(entries: Any, low: Any, high: Any, reached: Reached, *, given_up: b
             unsure += len(between)
             if given_up and unsure > _UNSURE * min(first + few, count) * k:
                 return None
-            row, column = np.divmod(between, entries.shape[1])
-            np.add.at(found[:, mark], row + first, reached(row + first, column, mark))
+            places.append(between + first * entries.shape[1])
+            marks.append(np.full(len(between), mark))
+    row, column = np.divmod(np.concatenate(places), entries.shape[1])
+    of = np.concatenate(marks)
+    np.add.at(found, (row, of), reached(row, column, of))
     return found

@@ -69,6 +69,7 @@ def test_ranks_are_places_in_a_stable_sort(name: str, block: int, unsure: int, m
     monkeypatch.setattr(order, "_BLOCK", block)
     monkeypatch.setattr(order, "_CACHED", 3 * N)
     monkeypatch.setattr(order, "_UNSURE", unsure)
+    monkeypatch.setattr(order, "_AT_ONCE", 20)
     rows = shapes()[name]
     asked = asked_of(rows)
     assert of(rows, asked) == naive(euclidean(rows), asked)
