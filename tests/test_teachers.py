@@ -15,6 +15,7 @@ from graphurl import graphs
 from graphurl.data.samples import Samples
 from graphurl.data.stacks import Stack
 from graphurl.errors import InputError
+from graphurl.functional import mapped
 from graphurl.relations.knowledge import Knowledge
 from graphurl.similarity import Similarity
 from graphurl.teachers import knowledge_of
@@ -175,3 +176,39 @@ def test_a_run_teaches_its_own_rows_or_is_asked(tmp_path: Path) -> None:
     known = knowledge_of(tmp_path / "run", Samples("new", x=new))
     np.testing.assert_allclose(vectors(known, 7), run.transform(new), rtol=1e-5)
     torch.testing.assert_close(vectors(knowledge_of(run, Samples("same", x=x)), 40), torch.from_numpy(run.z))
+
+
+def test_without_their_mean_vectors_point_to_all_sides() -> None:
+    positive = rows(50, 8).abs() + 1
+    known = Knowledge(positive)
+    centred = known.centred()
+    assert float(known.log_p(torch.arange(50), torch.arange(50), Similarity(metric="cosine")).exp().min()) > 0.5
+    torch.testing.assert_close(vectors(centred, 50), positive - positive.mean(0))
+    torch.testing.assert_close(vectors(known, 50), positive)
+    # The mean is that of all, whichever samples a run has.
+    torch.testing.assert_close(vectors(centred.among(torch.tensor([4, 2])), 2), (positive - positive.mean(0))[[4, 2]])
+    graph = Knowledge(graph=graphs.knn(rows(50), 3).similarity())
+    assert graph.centred() is graph
+
+
+def test_centred_vectors_of_a_file_go_to_a_scratch_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mapped, "BLOCK_NUMBERS", 21)
+    values = np.random.default_rng(0).random((10, 7), dtype=np.float32) + 3
+    np.save(tmp_path / "teacher.npy", values)
+    known = Knowledge(torch.from_numpy(np.load(tmp_path / "teacher.npy", mmap_mode="r+")))
+    assert mapped.is_mapped(known.vectors) == mapped.is_mapped(known.centred().vectors)  # type: ignore[arg-type]
+    np.testing.assert_allclose(vectors(known.centred(), 10), values - values.mean(0), atol=1e-6)
+
+
+@pytest.mark.parametrize("centre", [True, False])
+def test_a_student_is_taught_what_is_left_of_the_mean(centre: bool) -> None:
+    """A teacher moved by a constant teaches the same, once the mean is taken off."""
+    pictures = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), dtype=np.uint8)
+    said = np.random.default_rng(1).normal(size=(20, 5)).astype(np.float32)
+    found = [
+        graphurl.Distiller(
+            "convnet", n_epochs=1, batch_size=10, random_state=0, device="cpu", settings={"centre": centre, "side": 8}
+        ).fit_transform(pictures, teacher=teacher)
+        for teacher in (said, said + 4)
+    ]
+    assert np.allclose(*found, atol=1e-4) == centre

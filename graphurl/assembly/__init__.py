@@ -70,6 +70,8 @@ def assemble(
             "a teacher and a recipe that reads none" if teacher is not None else "a recipe for students and no teacher"
         )
         raise InputError(f"{lacking} are given: use graphurl.Distiller or graphurl distill --teacher")
+    if isinstance(recipe, DistillRecipe) and recipe.centre and teacher is not None:
+        teacher = teacher.centred()
     if isinstance(recipe, DistillRecipe) and not recipe.pictures:
         assert teacher is not None
         return assemble_student(samples, recipe, teacher, encoder=encoder, add=add)

@@ -25,6 +25,7 @@ class DistillRecipe(PictureRecipe):
         sigma: σ_X on the teacher's cosine distances, from 0 to 2; auto calibrates it to log2 k neighbours.
         mu_x: μ_X, or auto: the mean distance to the nearest neighbour.
         n_neighbors: k of the calibration.
+        centre: Take the mean of all of the teacher's vectors off each before they are compared by cosines.
         near: Share of a batch of rows that are the teacher's neighbours of the rest.
         memory: Past samples that are columns as well; 0 for none.
         memory_ema: Momentum of a slow copy of the student that fills the memory; 0 for the student itself.
@@ -43,6 +44,7 @@ class DistillRecipe(PictureRecipe):
     sigma: Auto = 1.0
     mu_x: Auto = 0.0
     n_neighbors: int = 15
+    centre: bool = False
     near: float = 0.0
     memory: int = 0
     memory_ema: float = 0.0

@@ -46,10 +46,11 @@ DISTILL_CRD = DISTILL.but(
     relation="anchors", loss="nce", temperature=0.07, nu_z=math.inf, batch_size=256, memory=4096, anchor_dim=128
 )
 
-#: What students of pictures have instead: a network, one MLP layer that is left away, and views.
+#: What students of pictures have instead: a network, one MLP layer that is left away, views, and a
+#: teacher that is a network, whose features all point the same way until their mean is taken off.
 PICTURES = {
     "reads": "pictures", "encoder": "mobilenet", "head": "mlp", "dim": 128, "batch_size": 256, "optimiser": "adamw",
-    "weight_decay": 5e-4, "precision": "auto",
+    "weight_decay": 5e-4, "precision": "auto", "centre": True,
 }  # fmt: skip
 #: Recipe of each loss that `distill` offers.
 BY_LOSS = {

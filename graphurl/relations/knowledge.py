@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from graphurl.errors import InputError
-from graphurl.functional.mapped import row_blocks
+from graphurl.functional.mapped import by_rows, row_blocks
 from graphurl.functional.sparse import entries
 from graphurl.graphs.graph import Graph
 from graphurl.relations.batches import prescribed
@@ -60,6 +60,18 @@ class Knowledge:
     def among(self, numbers: Tensor) -> Knowledge:
         """The same of some samples, which are counted from 0 from now on."""
         return replace(self, numbers=numbers if self.numbers is None else self.numbers[numbers])
+
+    def centred(self) -> Knowledge:
+        """The same with the mean of all vectors taken off; a graph says the same.
+
+        Features that come out of a ReLU have no negative number, so all of them point the same way: 98 % of the cosines
+        of a small network's lie between .47 and .90, and without the mean between -.41 and .75.
+        """
+        if self.vectors is None:
+            return self
+        total = sum((self.vectors[rows].double().sum(0) for rows in row_blocks(self.vectors)), torch.zeros(()))
+        mean = (total / len(self.vectors)).float()
+        return replace(self, vectors=by_rows(self.vectors, lambda rows: rows.float() - mean))
 
     def of(self, nodes: Tensor, device: torch.device | None = None) -> Tensor:
         """The vectors of some samples, as float32, on the device of the samples' numbers unless another is named."""
