@@ -25,6 +25,7 @@ def _run_commands(page: list[Block], folder: Path) -> None:
             run(["-m", "graphurl", *arguments], folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("needs", NEEDS)
 def test_the_python_blocks_run(needs: str, tmp_path: Path) -> None:
     run_python(_needing(PYTHON, needs), tmp_path)

@@ -3,7 +3,7 @@
 * ``kernel``: t and Gaussian kernels in log form.
 * ``distance``: squared distances, in blocks and along edges.
 * ``neighbors``: nearest neighbours, exact or (``approximate``) from an inverted file; ``products`` and ``proven``:
-  exact ones by all distances, and by a faster search whose result is proved row by row.
+  exact ones by all distances, and by a faster search whose result is proved row by row; ``order``: ranks, counted.
 * ``interpolate``: where a new point belongs among others whose places are known.
 * ``charts``: linear maps side by side, found in closed form.
 * ``pairs``: normalisers over all pairs of two sets of rows, in tiles.

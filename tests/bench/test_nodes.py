@@ -52,6 +52,7 @@ def test_every_row_has_a_group_and_values_and_its_own_name() -> None:
         assert all(getattr(recipe, key) == value for key, value in row.changes.items())
 
 
+@pytest.mark.slow
 def test_a_filter_is_the_formula() -> None:
     samples = load("toy-citation")
     assert samples.x is not None and samples.graph is not None
@@ -67,6 +68,7 @@ def test_a_filter_is_the_formula() -> None:
     torch.testing.assert_close(vectors(row, samples, 0).double(), wanted, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_recipe_is_what_embed_gives() -> None:
     changes = {"epochs": 1, "dim": 8}
     found = vectors(Row("nodes", changes=changes), load("toy-citation"), 3)
@@ -170,6 +172,7 @@ def test_the_tables_show_all_seeds_and_what_training_adds() -> None:
     assert gains([trained], measured) == ""
 
 
+@pytest.mark.slow
 def test_the_command_measures_once_and_goes_on(
     tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -115,6 +115,7 @@ def test_a_limit_ranks_some_only_and_rubbish_is_refused() -> None:
             hold_out(ring(), share)
 
 
+@pytest.mark.slow
 def test_a_run_without_some_edges_reports_how_well_it_finds_them() -> None:
     source = Source(data="toy-citation", variant="links:0.1")
     run = graphurl.embed(source, epochs=1, dim=16)

@@ -35,7 +35,7 @@ def fine(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("fine")
 @pytest.mark.parametrize("loss", LOSSES, ids=repr)
 @pytest.mark.parametrize(("nu", "sigma"), [(1.0, 1.0), (0.5, 2.0)])
-@pytest.mark.parametrize("dim", [2, 3])
+@pytest.mark.parametrize("dim", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_the_grid_gives_what_all_pairs_give(loss: Loss, nu: float, sigma: float, dim: int) -> None:
     whole, similarity = relation(dim=dim), Similarity(nu, sigma, normalised=False)
     assert routes.has_sums(loss, whole, similarity)
