@@ -91,10 +91,16 @@ def resampled(
     return {name: around(value, np.array([draw[name] for draw in found])) for name, value in values.items()}
 
 
-def around(value: float, drawn: np.ndarray, *, level: float = LEVEL) -> tuple[float, float]:
+def around(value: float, drawn: np.ndarray, *, least: float = -1.0, level: float = LEVEL) -> tuple[float, float]:
     """The ends between which the draws of a number lie, once what they are too high on average is taken off.
 
     Rows that come twice agree with themselves, so the draws of what measures agreement are too high.
+
+    Args:
+        value: The number of all rows, at most 1.
+        drawn: That of each draw.
+        least: What no such number is below.
+        level: Share of the draws between the two ends.
     """
-    ends = np.quantile(drawn - (drawn.mean() - value), [(1 - level) / 2, (1 + level) / 2])
+    ends = np.quantile(drawn - (drawn.mean() - value), [(1 - level) / 2, (1 + level) / 2]).clip(least, 1.0)
     return float(ends[0]), float(ends[1])

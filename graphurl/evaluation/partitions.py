@@ -40,7 +40,9 @@ def agreement(truth: np.ndarray, guess: np.ndarray, seed: int = 0) -> dict[str, 
     of_draws = {name: np.concatenate([_scores(part)[name] for part in drawn]) for name in values}
     of_draws["ami"] = np.concatenate([_adjusted(part, chance) for part in drawn])
     values["ami"] = ami
-    return {**values, "intervals": {name: around(value, of_draws[name]) for name, value in values.items()}}
+    least = {"nmi": 0.0, "clustering_accuracy": 0.0}
+    ends = {name: around(value, of_draws[name], least=least.get(name, -1.0)) for name, value in values.items()}
+    return {**values, "intervals": ends}
 
 
 def contingency(truth: np.ndarray, guess: np.ndarray) -> np.ndarray:

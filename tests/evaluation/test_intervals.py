@@ -44,7 +44,7 @@ def test_outcomes_are_equal_by_their_numbers_and_short_to_read() -> None:
 
 
 def test_numbers_computed_anew_from_every_draw() -> None:
-    values = np.random.default_rng(0).normal(size=200) ** 2
+    values = np.random.default_rng(0).random(200) ** 2
     reference = bootstrap((values,), np.mean, method="percentile", n_resamples=20_000, rng=1).confidence_interval
 
     def again(drawn: np.ndarray) -> dict[str, float]:
@@ -62,3 +62,5 @@ def test_the_ends_lie_around_the_value() -> None:
     drawn = np.linspace(0, 1, 1001)
     assert around(0.5, drawn) == pytest.approx((0.025, 0.975))
     assert around(0.3, drawn) == pytest.approx((-0.175, 0.775))
+    assert around(0.3, drawn, least=0.0) == pytest.approx((0, 0.775))
+    assert around(0.9, drawn) == pytest.approx((0.425, 1))

@@ -75,6 +75,16 @@ def test_equal_partitions_leave_no_doubt() -> None:
     assert all(np.isfinite(alone["intervals"][name]).all() for name in SCORES)
 
 
+def test_no_end_is_beyond_what_a_number_can_be() -> None:
+    rng = np.random.default_rng(0)
+    found = [agreement(rng.integers(0, 4, 100), rng.integers(0, 4, 100))["intervals"] for _ in range(10)]
+    assert min(ends["nmi"][0] for ends in found) == 0
+    assert min(ends["ari"][0] for ends in found) < 0
+    one = agreement(rng.integers(0, 4, 100), np.zeros(100, dtype=int))["intervals"]["nmi"]
+    assert one == pytest.approx((0, 0))
+    assert "-" not in f"{one[0]:.4f} {one[1]:.4f}"
+
+
 def test_tables_are_drawn_some_at_a_time(monkeypatch: pytest.MonkeyPatch, rng_untouched: None) -> None:
     y, guess = labels()
     whole = agreement(y, guess, 3)
