@@ -70,11 +70,11 @@ def assemble(
             "a teacher and a recipe that reads none" if teacher is not None else "a recipe for students and no teacher"
         )
         raise InputError(f"{lacking} are given: use graphurl.Distiller or graphurl distill --teacher")
-    if isinstance(recipe, DistillRecipe) and recipe.centre and teacher is not None:
-        teacher = teacher.centred()
-    if isinstance(recipe, DistillRecipe) and not recipe.pictures:
+    if isinstance(recipe, DistillRecipe):
         assert teacher is not None
-        return assemble_student(samples, recipe, teacher, encoder=encoder, add=add)
+        teacher = teacher.centred() if recipe.centre else teacher
+        if not recipe.pictures:
+            return assemble_student(samples, recipe, teacher, encoder=encoder, add=add)
     if isinstance(recipe, PictureRecipe):
         if graph is not None:
             raise InputError("a similarity graph and a method for pictures are both given: views relate the pictures")

@@ -185,8 +185,10 @@ def _approximate(x: Tensor, index: Index, k: int, itself: bool, probes: int | No
 def _exact(
     x: Tensor, y: Tensor, k: int, metric: Metric, itself: bool, chunk: int | None, *, any_tie: bool = False
 ) -> Neighbors:
-    tree = proven.grows_a_tree(y, metric) and all_finite(x)
-    if chunk is None and isinstance(metric, str) and proven.worth_it(y, k, metric) and (tree or _has_faiss()):
+    tree = proven.grows_a_tree(y, metric)
+    quick = chunk is None and proven.worth_it(y, k, metric)
+    # A tree takes no query that is not finite.
+    if quick and isinstance(metric, str) and (all_finite(x) if tree else _has_faiss()):
         indices, distances, complete = proven.nearest(x, y, k, metric, itself)
         complete |= tree and any_tie
     else:

@@ -122,6 +122,16 @@ def test_what_grows_no_tree() -> None:
     assert knn(draw(600, 3), 4).indices.shape == (600, 4)
 
 
+def test_a_query_that_is_not_finite_goes_by_all_distances() -> None:
+    x, y = draw(5, 3), draw(600, 3, 1)
+    wanted = knn(x, 4, y=y)
+    x[1, 0] = torch.nan
+    found = knn(x, 4, y=y)
+    kept = [0, 2, 3, 4]
+    assert torch.equal(found.indices[kept], wanted.indices[kept])
+    assert found.distances[1].isnan().all()
+
+
 def test_many_rows_of_few_columns_take_any_of_equal_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
     x = torch.randint(0, 40, (2000, 2), generator=torch.Generator().manual_seed(0)).float()
     monkeypatch.setattr(neighbors, "EXACT_UP_TO", 1000)
