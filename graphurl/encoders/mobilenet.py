@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from graphurl.encoders.pictures import PictureEncoder, Stem, check_stem, draw_he
+from graphurl.encoders.pictures import Depthwise, PictureEncoder, Stem, check_stem, draw_he
 from graphurl.errors import InputError
 
 # Table 2 of the paper: expansion t, channels c, number of blocks n, stride s of the first of them.
@@ -36,7 +36,7 @@ class InvertedResidual(nn.Module):
         super().__init__()
         inner = before * expansion
         widen = [] if expansion == 1 else [_conv(before, inner, 1)]
-        filtered = _conv(inner, inner, 3, stride, groups=inner)
+        filtered = nn.Sequential(Depthwise(inner, stride), nn.BatchNorm2d(inner), nn.ReLU6(inplace=True))
         self.conv = nn.Sequential(*widen, filtered, nn.Conv2d(inner, after, 1, bias=False), nn.BatchNorm2d(after))
         self.adds = stride == 1 and before == after
 
@@ -95,6 +95,6 @@ def by_eight(count: float) -> int:
     return nearest if nearest >= 0.9 * count else nearest + 8
 
 
-def _conv(before: int, after: int, size: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
-    conv = nn.Conv2d(before, after, size, stride, padding=size // 2, groups=groups, bias=False)
+def _conv(before: int, after: int, size: int, stride: int = 1) -> nn.Sequential:
+    conv = nn.Conv2d(before, after, size, stride, padding=size // 2, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(after), nn.ReLU6(inplace=True))

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from graphurl.encoders.pictures import PictureEncoder, Stem, check_stem, draw_he
+from graphurl.encoders.pictures import Depthwise, PictureEncoder, Stem, check_stem, draw_he
 from graphurl.errors import InputError
 
 # Table 1 of the paper: channels of stage 2 by number of groups (stages 3 and 4 double them), blocks a stage.
@@ -37,7 +37,7 @@ class ShuffleUnit(nn.Module):
         self.stride, self.groups = stride, groups
         self.squeeze = nn.Conv2d(before, inner, 1, groups=first_groups, bias=False)
         self.squeeze_norm = nn.BatchNorm2d(inner)
-        self.filter = nn.Conv2d(inner, inner, 3, stride, padding=1, groups=inner, bias=False)
+        self.filter = Depthwise(inner, stride)
         self.filter_norm = nn.BatchNorm2d(inner)
         self.expand = nn.Conv2d(inner, made, 1, groups=groups, bias=False)
         self.expand_norm = nn.BatchNorm2d(made)

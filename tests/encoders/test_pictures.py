@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from graphurl.encoders import Inputs
 from graphurl.encoders.convnet import ConvNet
 from graphurl.encoders.mobilenet import MobileNetV2
-from graphurl.encoders.pictures import PictureEncoder, channels_last, draw_he
+from graphurl.encoders.pictures import Depthwise, PictureEncoder, channels_last, draw_he
 from graphurl.encoders.resnet import ResNet18
 from graphurl.encoders.shufflenet import ShuffleNetV1
 from graphurl.errors import InputError
@@ -90,6 +90,38 @@ def test_small_pictures_train_in_bfloat16(kind: Callable[..., PictureEncoder], s
 def test_rows_do_not_depend_on_each_other_in_evaluation(kind: Callable[..., PictureEncoder]) -> None:
     model, x = drawn(kind).eval(), views(3)
     torch.testing.assert_close(model(Inputs(x[[2, 0]])).z, model(Inputs(x)).z[[2, 0]], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+@pytest.mark.parametrize(("side", "stride"), [(1, 1), (2, 1), (2, 2), (7, 1), (7, 2)])
+def test_filters_of_single_channels_are_grouped_convolutions(side: int, stride: int, narrow: bool) -> None:
+    """Also where bfloat16 is worked around: value, gradients and type are those of the plain layer."""
+    layer, plain = Depthwise(6, stride), nn.Conv2d(6, 6, 3, stride, padding=1, groups=6, bias=False)
+    plain.load_state_dict(layer.state_dict())
+    found = []
+    for one in (layer, plain):
+        x = views(5, channels=6, side=side).requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=narrow):
+            y = one(x)
+        y.float().pow(2).sum().backward()
+        found.append((y, x.grad, one.weight.grad))
+    assert found[0][0].dtype == (torch.bfloat16 if narrow else torch.float32)
+    near = {"rtol": 0.05, "atol": 0.1} if narrow else {"rtol": 1e-5, "atol": 1e-5}
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, **near)
+
+
+@pytest.mark.parametrize(("side", "stride", "wide"), [(2, 1, True), (7, 2, True), (7, 1, False)])
+def test_filters_that_bfloat16_slows_down_work_in_float32(side: int, stride: int, wide: bool) -> None:
+    layer, seen = Depthwise(4, stride), []
+    with torch.autocast("cpu", torch.bfloat16):
+        y = layer(views(2, channels=4, side=side).bfloat16().requires_grad_())
+    step = y.grad_fn
+    while step is not None:
+        seen.append(step.name())
+        step = step.next_functions[0][0] if step.next_functions else None
+    last = seen.index("ConvolutionBackward0")
+    assert ("ToCopyBackward0" in seen[:last]) == wide, "rounded after the filter, not before"
 
 
 @every_kind
