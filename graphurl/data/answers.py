@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from graphurl.data.caches import cache_folder, publish
+from graphurl.data.caches import cache_folder, publish, still_used
 from graphurl.errors import InputError
 
 
@@ -56,4 +56,5 @@ def read_answers(path: Path, about: Mapping[str, Any]) -> npt.NDArray[np.float32
     if differing:
         what = " and ".join({"teacher": "another teacher", "data": "other data"}.get(key, key) for key in differing)
         raise InputError(f"{path} was made with {what}: delete it, or name another file")
+    still_used(path)
     return found

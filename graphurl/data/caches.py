@@ -85,7 +85,6 @@ def write_cache(path: Path, shape: Shape, blocks: Iterable[Bytes], facts: Callab
     Raises:
         OSError: Where it cannot be written.
     """
-    _sweep(path.parent)
     checksum = 0
 
     def summed() -> Iterator[Bytes]:
@@ -106,7 +105,7 @@ def publish(
 ) -> None:
     """Writes an .npy block by block, a JSON object behind the array, to a scratch file that then gets its name.
 
-    One step publishes both, and NumPy does not look behind the array.
+    One step publishes both, and NumPy does not look behind the array. What nobody needs any more goes before.
 
     Args:
         path: The file, in a folder that is made if need be.
@@ -115,6 +114,7 @@ def publish(
         blocks: Rows, one after the other.
         note: What stands behind the array, as JSON values; called when all blocks are written.
     """
+    _sweep(path.parent)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
@@ -152,11 +152,16 @@ def read_cache(path: Path) -> Cache | None:
         if tail["crc32"] != checksum:
             return None
         found = Cache(Stack.open(path), tail["facts"])
-        with contextlib.suppress(OSError):  # a cache that may be read but not touched
-            os.utime(path)
+        still_used(path)
         return found
     except Exception:  # numpy parses a damaged header as Python, which fails in many ways
         return None
+
+
+def still_used(path: Path) -> None:
+    """Notes that a file was read today, which keeps it for another while."""
+    with contextlib.suppress(OSError):  # it may be read but not touched
+        os.utime(path)
 
 
 def _write_header(file: IO[bytes], kind: str, shape: tuple[int, ...]) -> None:

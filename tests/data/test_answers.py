@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from graphurl.data.answers import read_answers, write_answers
+from graphurl.data.caches import cache_key
 from graphurl.errors import InputError
 from graphurl.functional.mapped import map_of
 
@@ -35,6 +38,18 @@ def test_answers_of_others_are_refused(tmp_path: Path, about: dict[str, str], me
     write_answers(tmp_path / "a.npy", [np.ones((2, 2), dtype=np.float32)], ABOUT)
     with pytest.raises(InputError, match=message):
         read_answers(tmp_path / "a.npy", about)
+
+
+def test_answers_that_nobody_read_for_a_month_make_room(tmp_path: Path) -> None:
+    block, month = np.ones((2, 2), dtype=np.float32), 31 * 24 * 3600
+    names = [f"{cache_key(number)}.npy" for number in range(2)]
+    for name in (*names, "mine.npy"):
+        write_answers(tmp_path / name, [block], ABOUT)
+    for name in (*names, "mine.npy"):
+        os.utime(tmp_path / name, (time.time() - month,) * 2)
+    read_answers(tmp_path / names[1], ABOUT)
+    write_answers(tmp_path / "new.npy", [block], ABOUT)
+    assert sorted(os.listdir(tmp_path)) == sorted([names[1], "mine.npy", "new.npy"])
 
 
 def test_a_damaged_file_is_refused_and_a_failure_leaves_none(tmp_path: Path) -> None:
