@@ -21,7 +21,7 @@ from graphurl.functional.ranks import current
 from graphurl.graphs.graph import Graph
 from graphurl.graphs.summary import warn_if_unusual
 from graphurl.machine import building_threads, choose_device, fastest_precision, peak_memory, training_threads
-from graphurl.memory import require_memory
+from graphurl.memory import require_memory, require_memory_of_views
 from graphurl.model import Model
 from graphurl.recipes import Choices, DistillRecipe, PictureRecipe, Recipe, recipe_of
 from graphurl.recipes.images import DEFAULT_METHOD, epochs_for
@@ -143,16 +143,18 @@ def prepare(
     asked_for = settings if encoder is None else {**settings, "encoder": encoder}
     chosen = (recipe if recipe is not None else default_recipe(samples, method, asked_for)).but(**settings)
     given = loaded.graph if graph is None else graph
-    require_memory(samples, chosen, given, processes=processes_here())
     began = time.perf_counter()
     origin, known = loaded.record, None
     if teacher is not None:
         known = knowledge_of(teacher, samples, device=place, cache=teacher_cache)
         origin = {**origin, **known.record}
+    require_memory(samples, chosen, given, teacher=known, processes=processes_here())
     # What the machine decides is not written into the recipe: a run may be repeated elsewhere.
     run = chosen.but(precision=fastest_precision(place)) if chosen.precision == "auto" else chosen
     with at_most_threads(building_threads(samples, run)):
         parts = assemble(samples, run, graph=given, encoder=encoder, add=builders, device=place, teacher=known)
+    if place.type == "cpu":
+        require_memory_of_views(samples, run, parts.objective.encoder, parts.preparation)
     timing = {"load": loaded.seconds, "graph": time.perf_counter() - began}
     return Prepared(samples, chosen, parts, Settings.of(run), place, origin, timing)
 
