@@ -138,7 +138,10 @@ def build_encoder(recipe: PictureRecipe, pixels: Pixels, generator: torch.Genera
             raise InputError(f"the encoder {recipe.encoder!r} reads no pictures: choose one of {', '.join(readers())}")
         settings: dict[str, Any] = {"channels": pixels.channels}
         if "stem" in kind.__init__.__annotations__:
-            settings["stem"] = "cifar" if pixels.side <= LARGEST_SIDE else "imagenet"
+            found = "cifar" if pixels.side <= LARGEST_SIDE else "imagenet"
+            settings["stem"] = found if recipe.stem == "auto" else recipe.stem
+        elif recipe.stem != "auto":
+            raise InputError(f"stem is {recipe.stem!r} and {recipe.encoder} begins in one way only: leave it at auto")
         encoder: Encoder = kind(**settings)
         return encoder
 

@@ -33,6 +33,10 @@ WEAK = Plan((_WEAK,))
 #: A first view that hardly changes the picture and a second that changes all it can.
 WEAK_STRONG = Plan((_WEAK, _STRONG))
 
+#: The same with the crops and colours of `CIFAR`: what a teacher said of the picture holds for the first view, and a
+#: method that compares views sees two that differ.
+WEAK_CIFAR = Plan((_WEAK, *CIFAR.policies))
+
 #: SimCLR's colours and crops, and solarisation.
 STRONG = Plan((_STRONG,))
 

@@ -25,6 +25,8 @@ class PictureRecipe(Choices):
         views: Name of a plan of views.
         num_views: Full-size views of a picture in a step.
         side: Height and width of a view, or auto: the pictures' own, at most 64.
+        stem: How a deep network begins: cifar (at full resolution), imagenet (shrinking at once, a third to a sixth of
+            the time), or auto: cifar up to a side of 64.
         head: none, linear, mlp, mlp3, norm-linear or norm-mlp: from the encoder's features to the embedding that
             is compared; `hidden` is its width, `dim` its output.
         output: What is kept as the embedding: features (below the head, as the papers do) or projection.
@@ -72,6 +74,7 @@ class PictureRecipe(Choices):
     views: str = "cifar"
     num_views: int = 2
     side: Auto = "auto"
+    stem: str = "auto"
     head: str = "mlp"
     output: str = "features"
     ema: float = 0.99

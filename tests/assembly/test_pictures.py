@@ -137,11 +137,20 @@ def test_encoders_by_name_read_the_channels_that_there_are(channels: int) -> Non
 def test_large_views_begin_by_shrinking(side: int, stem: str) -> None:
     parts = assemble(samples(), recipe_named("simclr", encoder="resnet18", side=side))
     assert parts.objective.encoder.config()["stem"] == stem
+    asked = assemble(samples(), recipe_named("simclr", encoder="resnet18", side=side, stem="imagenet"))
+    assert asked.objective.encoder.config()["stem"] == "imagenet"
+
+
+def test_a_stem_that_there_is_not_is_refused() -> None:
+    with pytest.raises(InputError, match="stem is 'cifar' and convnet begins in one way only"):
+        assemble(samples(), recipe_named("simclr", encoder="convnet", stem="cifar"))
+    with pytest.raises(InputError, match="stem"):
+        assemble(samples(), recipe_named("simclr", encoder="resnet18", stem="large"))
 
 
 @pytest.mark.parametrize("name", ["mlp", "gcn", "table"])
 def test_encoders_of_other_data_are_refused(name: str) -> None:
-    with pytest.raises(InputError, match=f"the encoder '{name}' reads no pictures: choose one of convnet, resnet18"):
+    with pytest.raises(InputError, match=f"the encoder '{name}' reads no pictures: choose one of convnet, conv"):
         assemble(samples(), recipe_named("simclr", encoder=name))
 
 

@@ -39,6 +39,7 @@ def test_the_other_plans_do_what_their_names_say() -> None:
     assert plans.NOISE.policies[0].noise > 0
     assert plans.WEAK.policies == (Policy(shift=0.125, flip=0.5),)
     assert plans.WEAK_STRONG.policies == (*plans.WEAK.policies, *plans.STRONG.policies)
+    assert plans.WEAK_CIFAR.policies == (*plans.WEAK.policies, *plans.CIFAR.policies)
     small = plans.MULTI_CROP.small
     assert small is not None
     assert small.scale == (0.05, 0.14)
@@ -48,5 +49,5 @@ def test_the_other_plans_do_what_their_names_say() -> None:
 
 def test_every_plan_runs_without_further_libraries() -> None:
     found = [value for value in vars(plans).values() if isinstance(value, Plan)]
-    assert len(found) == 12
+    assert len(found) == 13
     assert all(not policy.extra for plan in found for policy in plan.policies)

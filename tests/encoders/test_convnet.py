@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from graphurl import registry
 from graphurl.encoders import Inputs
-from graphurl.encoders.convnet import ConvNet
+from graphurl.encoders.convnet import ConvNet, WideConvNet
 from graphurl.errors import InputError
 from tests.encoders.test_pictures import drawn, views
 
@@ -53,6 +54,10 @@ def test_size_of_the_standard_network() -> None:
     convolutions = 9 * (3 * 16 + 16 * 32 + 32 * 64 + 64 * 128)
     assert sum(w.numel() for w in model.parameters()) == convolutions + 2 * (16 + 32 + 64 + 128)
     assert model.width == 128
+    wide = WideConvNet()
+    assert [conv.weight.shape[0] for conv in wide.convs] == [64, 128, 256, 512]
+    assert wide.config() == {"channels": 3, "widths": [64, 128, 256, 512], "pool": "late"}
+    assert registry.resolve("encoders", "convnet-wide") is WideConvNet
 
 
 @pytest.mark.parametrize("pool", ["late", "early"])
