@@ -207,7 +207,8 @@ def test_a_student_is_taught_what_is_left_of_the_mean(centre: bool) -> None:
     said = np.random.default_rng(1).normal(size=(20, 5)).astype(np.float32)
     found = [
         graphurl.Distiller(
-            "convnet", n_epochs=1, batch_size=10, random_state=0, device="cpu", settings={"centre": centre, "side": 8}
+            "convnet", n_epochs=1, batch_size=10, learning_rate=1e-3, random_state=0, device="cpu",
+            settings={"centre": centre, "side": 8},
         ).fit_transform(pictures, teacher=teacher)
         for teacher in (said, said + 4)
     ]

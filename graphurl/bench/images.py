@@ -22,6 +22,7 @@ class Row:
         variant: Which pictures are trained on, beside the protocol's own subset.
         against: Name of the row that the method's claim is measured against.
         claim: What its paper says, in a few words.
+        part: Share of the protocol's steps, for networks that take long.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Row:
     variant: str = ""
     against: str = ""
     claim: str = ""
+    part: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,11 @@ class Protocol:
         if "epochs" in row.changes:
             return changed
         in_epoch = pictures // min(changed.batch_size, pictures)
-        return changed.but(epochs=max(1, round(self.steps / in_epoch)))
+        return changed.but(epochs=max(1, round(self.steps_of(row) / in_epoch)))
+
+    def steps_of(self, row: Row) -> int:
+        """Steps of a row's training."""
+        return round(self.steps * row.part)
 
     def values(self, row: Row, seed: int) -> PictureRecipe:
         """A row's values but for its epochs: its method, the protocol over it, its own changes over both."""

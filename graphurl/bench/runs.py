@@ -12,6 +12,7 @@ import torch
 
 from graphurl.bench.images import Protocol, Row
 from graphurl.bench.kept import Kept
+from graphurl.data.pixels import Gallery, Pixels
 from graphurl.data.samples import Samples
 from graphurl.data.variants import variant
 from graphurl.embedding import versions, write_array, write_json
@@ -63,9 +64,9 @@ class Bench(Kept[Row]):
         """The protocol's and the method's values."""
         protocol = self.protocol
         recipe = protocol.values(row, seed)
-        values = [protocol.data, protocol.subset, protocol.steps, row.variant, recipe.chosen()]
+        values = [protocol.data, protocol.subset, protocol.steps_of(row), row.variant, recipe.chosen()]
         if isinstance(recipe, DistillRecipe):
-            values.append(protocol.values(self._teacher, TEACHERS_SEED).chosen())
+            values.append([self._teacher.variant, protocol.values(self._teacher, TEACHERS_SEED).chosen()])
         return values
 
     @property
@@ -91,15 +92,23 @@ class Bench(Kept[Row]):
         ready = prepare(samples, recipe=recipe, device=self.device, teacher=teacher)
         result = fit(ready)
         spent = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
-        if row == self.protocol.teacher and seed == TEACHERS_SEED:
-            write_array(self.path(row, seed).with_suffix(".npy"), result.z)
+        z, shown = result.z, ready.parts.everything
+        if row == self.protocol.teacher:
+            # Whatever it was trained on, it is judged on the pictures that its students see, and teaches those.
+            samples = self.pictures(replace(row, variant=""))
+            assert samples.images is not None
+            assert isinstance(ready.parts.preparation, Pixels)
+            shown = Gallery(samples.images, ready.parts.preparation)
+            z = result.model.place(shown).numpy()
+            if seed == TEACHERS_SEED:
+                write_array(self.path(row, seed).with_suffix(".npy"), z)
         head = ready.parts.objective.terms[0].head
-        projected = replace(result.model, head=head.cpu()).place(ready.parts.everything).numpy()
+        projected = replace(result.model, head=head.cpu()).place(shown).numpy()
         values: dict[str, Any] = plain({
             "row": asdict(row), "seed": seed, "settings": recipe.to_dict(), "epochs": len(result.history),
             "steps": ready.parts.objective.steps * len(result.history),
             "loss": result.history[-1]["loss"] if result.history else None,
-            **judged(result.z, samples, "h", "cosine"),
+            **judged(z, samples, "h", "cosine"),
             **judged(projected, samples, "z", recipe.metric_z),
             # Without the local part, which names how a package was built and not what it computes.
             **spent, "versions": {name: found.split("+")[0] for name, found in versions().items()},

@@ -15,30 +15,49 @@ from graphurl.recipes.students import BY_LOSS
 
 #: Students, by the names that papers give them.
 STUDENTS = {"MobileNetV2": "mobilenet", "ShuffleNetV1": "shufflenet", "small CNN": "convnet"}
-#: A teacher on a CPU is the small CNN, trained three times as long as a student.
-TEACHER = Row("teacher", "simclr", {"epochs": 150})
+#: On a CPU a step of these takes 25 to 30 times as long as one of the small CNN: half of the steps have to do.
+DEEP = ("mobilenet", "shufflenet")
+#: A teacher on a CPU: the small CNN with four times as many channels, trained on all 50,000 pictures.
+TEACHER = Row("teacher", "simclr", {"encoder": "convnet-wide", "epochs": 16}, variant="subset:5000")
 
 FULL = replace(images.FULL, teacher=TEACHER)
-FAST = replace(images.FAST, teacher=replace(TEACHER, changes={"epochs": 38}))
-#: For a GPU: the teacher is a ResNet-50.
-LARGE = replace(images.LARGE, teacher=replace(TEACHER, changes={"encoder": "resnet50"}))
+FAST = replace(images.FAST, teacher=replace(TEACHER, changes={**TEACHER.changes, "epochs": 2}))
+#: For a GPU: the teacher is a ResNet-50, and all students take as many steps.
+LARGE = replace(images.LARGE, teacher=Row("teacher", "simclr", {"encoder": "resnet50"}))
+#: Steps of the small CNN by BCE in the seconds of one by SEED, which has thousands of columns.
+LONG = 7.0
+#: Losses that are also tried beside a method without a teacher.
+BESIDE_SSL = ("bce", "gkl")
 
 
 def rows(protocol: Protocol) -> tuple[Row, ...]:
     """The lines of the table: the teacher, and for each student every way to train it."""
     assert protocol.teacher is not None
-    return (protocol.teacher, *(row for name, encoder in STUDENTS.items() for row in _of(name, encoder)))
+    found = [protocol.teacher]
+    for name, encoder in STUDENTS.items():
+        ways = _of(name, encoder)
+        if protocol.subset > 0:  # on a CPU
+            ways = [replace(row, part=0.5) for row in ways] if encoder in DEEP else [*ways, _longer(name, encoder)]
+        found += ways
+    return tuple(found)
 
 
 def _of(name: str, encoder: str) -> list[Row]:
-    alone = f"{name}, SimCLR"
-    beside: dict[str, Any] = {"encoder": encoder, "add": "simclr", "num_views": 2}
+    alone, first = f"{name}, SimCLR", f"{name}, bce"
+    own: dict[str, Any] = {"encoder": encoder}
+    beside = {**own, "add": "simclr", "num_views": 2, "views": "weak-cifar"}
     taught = [
-        Row(f"{name}, {loss}", method, {"encoder": encoder}, against=alone if loss == "bce" else f"{name}, bce")
+        Row(f"{name}, {loss}", method, own, against=alone if loss == "bce" else first)
         for loss, method in BY_LOSS.items()
     ]
+    slow = Row(f"{first} †", "distill-slow", own, against=first, claim="a slow copy helps")
     both = [
         Row(f"{name}, {loss} + SimCLR", BY_LOSS[loss], beside, against=f"{name}, {loss}", claim="SSL beside KD helps")
-        for loss in ("bce", "gkl")
+        for loss in BESIDE_SSL
     ]
-    return [Row(alone, "simclr", {"encoder": encoder}), *taught, *both]
+    return [Row(alone, "simclr", own), *taught, slow, *both]
+
+
+def _longer(name: str, encoder: str) -> Row:
+    row = Row(f"{name}, bce, {LONG:g} × the steps", BY_LOSS["bce"], {"encoder": encoder}, against=f"{name}, seed")
+    return replace(row, part=LONG)

@@ -119,7 +119,8 @@ def chosen(options: argparse.Namespace) -> tuple[DistillRecipe, Source, str]:
         raise InputError("--config chooses loss and student: leave --loss and --student out, or change them by --set")
     recipe = base.but(**{**given, **pairs(options.set)})
     if recipe.add not in ("", "none"):
-        recipe = seen_twice(recipe, pairs(options.set))
+        decided = settings if settings.get("add", "none") not in ("", "none") else {}
+        recipe = seen_twice(recipe, {*decided, *given, *pairs(options.set)})
     return recipe, source, str(teacher)
 
 

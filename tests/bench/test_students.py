@@ -11,7 +11,7 @@ import pytest
 from graphurl import registry
 from graphurl.bench import students
 from graphurl.bench.images import Protocol, Row
-from graphurl.bench.runs import Bench
+from graphurl.bench.runs import Bench, judged
 from graphurl.recipes import DistillRecipe
 from graphurl.recipes.students import BY_LOSS
 
@@ -40,6 +40,26 @@ def test_the_teacher_is_trained_once_and_teaches_all(tmp_path: Path, monkeypatch
     np.testing.assert_array_equal(bench.answers(), answers)
 
 
+def test_a_teacher_of_more_pictures_is_judged_on_those_of_its_students(tmp_path: Path) -> None:
+    assert TINY.teacher is not None
+    wider = replace(TINY, teacher=replace(TINY.teacher, variant="subset:30"))
+    bench, same = Bench(wider, tmp_path), Bench(TINY, tmp_path)
+    assert bench.path(TAUGHT, 0) != same.path(TAUGHT, 0), "its pictures are part of what a student is taught"
+    found = bench.run(wider.teacher, 0)
+    assert found["steps"] == 300 // 32, "trained on 30 pictures of each class"
+    answers = bench.answers()
+    assert len(answers) == len(bench.pictures(TAUGHT))
+    judged_again = judged(answers, bench.pictures(TAUGHT), "h", "cosine")
+    assert {key: found[key] for key in judged_again} == pytest.approx(judged_again)
+
+
+def test_a_row_may_take_a_part_of_the_steps(tmp_path: Path) -> None:
+    assert TINY.recipe(TAUGHT, 0, 120).epochs == 1
+    longer = replace(TAUGHT, part=7)
+    assert TINY.recipe(longer, 0, 120).epochs == round(14 / 3)
+    assert Bench(TINY, tmp_path).path(longer, 0) != Bench(TINY, tmp_path).path(TAUGHT, 0)
+
+
 def test_another_teacher_is_another_measurement(tmp_path: Path) -> None:
     assert TINY.teacher is not None
     other = replace(TINY, teacher=replace(TINY.teacher, changes={"epochs": 2}))
@@ -52,14 +72,16 @@ def test_another_teacher_is_another_measurement(tmp_path: Path) -> None:
 def test_every_student_meets_every_loss(protocol: Protocol) -> None:
     rows = students.rows(protocol)
     names = [row.name for row in rows]
-    assert len(set(names)) == len(names) == 1 + 3 * (1 + len(BY_LOSS) + 2)
+    assert len(set(names)) == len(names) == 1 + 3 * (1 + len(BY_LOSS) + 3) + (protocol.subset > 0)
+    halves = {row.name.split(",")[0] for row in rows if row.part == 0.5}
+    assert halves == ({"MobileNetV2", "ShuffleNetV1"} if protocol.subset else set())
     assert {row.against for row in rows} - {""} <= set(names)
     for row in rows:
         recipe = protocol.values(row, 3)
         assert recipe.seed == 3
-        assert isinstance(recipe, DistillRecipe) == (row.method in BY_LOSS.values())
+        assert isinstance(recipe, DistillRecipe) == (row.method in {*BY_LOSS.values(), "distill-slow"})
         if isinstance(recipe, DistillRecipe):
             assert recipe.pictures
             assert registry.resolve("encoders", recipe.encoder).needs == "pictures"
-            assert recipe.num_views == (2 if recipe.add == "simclr" else 1)
+            assert (recipe.num_views, recipe.views) == ((2, "weak-cifar") if recipe.add == "simclr" else (1, "weak"))
             assert recipe.batch_size == 256

@@ -68,6 +68,18 @@ def test_a_run_teaches_a_student_of_the_same_pictures(call: Call, tmp_path: Path
     both = ["distill", "--images", photos, "--student", "convnet", "--teacher", name, *quick, "--add", "simclr"]
     status, out, err = call(*both, "--out", "b")
     assert (status, err) == (0, "") and "teacher + simclr, 2 views" in out
+    assert settings_of("b")["views"] == "weak-cifar"
+    assert call(*both, "--views", "weak", "--out", "c").status == 0
+    assert settings_of("c")["views"] == "weak"
+    assert call("distill", "--config", "c/config.yaml", "--out", "d").status == 0
+    assert settings_of("d") == settings_of("c"), "a run says all that it was"
+    assert call("distill", "--config", "a/config.yaml", "--add", "simclr", "--out", "e").status == 0
+    assert settings_of("e")["num_views"] == 2
+
+
+def settings_of(folder: str) -> dict[str, object]:
+    found: dict[str, object] = yaml.safe_load(Path(folder, "config.yaml").read_text())["settings"]
+    return found
 
 
 def test_a_run_is_not_gone_on_with_under_another_teacher(call: Call, rows: Path, features: Path) -> None:

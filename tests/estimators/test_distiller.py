@@ -107,7 +107,8 @@ def test_a_method_for_pictures_beside_the_teacher() -> None:
     added = {"student": "convnet", "add": ["simclr", "moco", "de"], "batch_size": 8, "n_epochs": 1, "most": 0}
     made = small(**added).fit(given, teacher=features)
     recipe = made.result_.recipe
-    assert recipe.num_views == 2
+    assert (recipe.num_views, recipe.views) == (2, "weak-cifar")
+    assert small(**added, settings={"views": "weak"}).fit(given, teacher=features).result_.recipe.views == "weak"
     terms = prepare(given, recipe=recipe, teacher=features).parts.objective.terms
     assert [term.name for term in terms] == ["teacher", "simclr", "moco", "de"]
     losses = [type(term.loss) for term in terms]
