@@ -176,7 +176,7 @@ def test_a_student_of_rows_needs_memory_for_the_teacher_and_its_past() -> None:
     recipe = registry.resolve("recipes", "distill-seed")
     few = memory.estimate_memory_of_student(10_000, 50, 512, recipe)
     twice = memory.estimate_memory_of_student(10_000, 50, 1024, recipe)
-    assert twice == few + (2 * 4 * 10_000 + 12 * (256 + 8192)) * 512, "rows and their unit rows, and columns of the past"
+    assert twice == few + (2 * 4 * 10_000 + 12 * (256 + 8192)) * 512, "rows, their unit rows, and past columns"
     x = torch.randn(10_000, 50)
     teachers = {dim: Knowledge(torch.randn(10_000, dim)) for dim in (50, 512)}
     told = {dim: require_memory(Samples("x", x), recipe, teacher=known) for dim, known in teachers.items()}
