@@ -159,11 +159,14 @@ def estimate_memory_of_views(num_pictures: int, recipe: PictureRecipe, *, per_vi
         Bytes. Pictures are decoded when they are needed and do not count.
     """
     batch = min(recipe.batch_size or num_pictures, num_pictures)
-    rows = batch * recipe.num_views
+    plan = registry.resolve("views", recipe.views)
+    mixed = any(word in ("inter", "eir") for word in recipe.add.split("+"))
+    rows = batch * (recipe.num_views + mixed)
+    seen = rows + batch * plan.small_views * plan.small_share**2  # in views of the full size
     bank = 4 * recipe.dim * num_pictures * 2 if recipe.relation == "bank" else 0
     past = getattr(recipe, "memory", 0)
     # Weights, gradients, two moments of them, and copies in another order or type.
-    return int(BASE + rows * per_view + 24 * weights + bank + min(rows * (rows + past), DENSE_PAIRS) * 4 * 14)
+    return int(BASE + seen * per_view + 24 * weights + bank + min(rows * (rows + past), DENSE_PAIRS) * 4 * 14)
 
 
 def kept_by(encoder: Encoder, row: Tensor, *, narrow: bool = False) -> float:

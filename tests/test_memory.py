@@ -172,6 +172,16 @@ def test_a_network_is_left_as_it_was_and_too_large_a_batch_is_refused(monkeypatc
     prepare(pictures, **{**asked, "encoder": "convnet"})
 
 
+def test_mixtures_and_small_crops_are_views_too() -> None:
+    recipe = registry.resolve("recipes", "simclr")
+
+    def need(**changes: object) -> int:
+        return memory.estimate_memory_of_views(10_000, recipe.but(**changes), per_view=1e6, weights=0)
+
+    assert need(add="cld+inter") == pytest.approx(need(num_views=3), rel=1e-6)
+    assert need(views="multi-crop") - need() == pytest.approx(256e6 * 4 * (96 / 224) ** 2, rel=1e-6)
+
+
 def test_a_student_of_rows_needs_memory_for_the_teacher_and_its_past() -> None:
     recipe = registry.resolve("recipes", "distill-seed")
     few = memory.estimate_memory_of_student(10_000, 50, 512, recipe)
