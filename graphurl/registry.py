@@ -114,6 +114,7 @@ PARTS: dict[str, dict[str, str]] = {
         "genurl-mse": "graphurl.recipes.images:GENURL_MSE",
         "supervised": "graphurl.recipes.images:SUPERVISED",
         "distill": "graphurl.recipes.students:DISTILL",
+        "distill-anchored": "graphurl.recipes.students:DISTILL_ANCHORED",
         "distill-gkl": "graphurl.recipes.students:DISTILL_GKL",
         "distill-kl": "graphurl.recipes.students:DISTILL_KL",
         "distill-slow": "graphurl.recipes.students:DISTILL_SLOW",

@@ -24,8 +24,6 @@ FULL = replace(images.FULL, teacher=TEACHER)
 FAST = replace(images.FAST, teacher=replace(TEACHER, changes={**TEACHER.changes, "epochs": 2}))
 #: For a GPU: the teacher is a ResNet-50, and all students take as many steps.
 LARGE = replace(images.LARGE, teacher=Row("teacher", "simclr", {"encoder": "resnet50"}))
-#: Steps of the small CNN by BCE in the seconds of one by SEED, which has thousands of columns.
-LONG = 7.0
 #: Losses that are also tried beside a method without a teacher.
 BESIDE_SSL = ("bce", "gkl")
 
@@ -36,9 +34,8 @@ def rows(protocol: Protocol) -> tuple[Row, ...]:
     found = [protocol.teacher]
     for name, encoder in STUDENTS.items():
         ways = _of(name, encoder)
-        if protocol.subset > 0:  # on a CPU
-            ways = [replace(row, part=0.5) for row in ways] if encoder in DEEP else [*ways, _longer(name, encoder)]
-        found += ways
+        on_cpu = protocol.subset > 0
+        found += [replace(row, part=0.5) for row in ways] if on_cpu and encoder in DEEP else ways
     return tuple(found)
 
 
@@ -55,9 +52,5 @@ def _of(name: str, encoder: str) -> list[Row]:
         Row(f"{name}, {loss} + SimCLR", BY_LOSS[loss], beside, against=f"{name}, {loss}", claim="SSL beside KD helps")
         for loss in BESIDE_SSL
     ]
-    return [Row(alone, "simclr", own), *taught, slow, *both]
-
-
-def _longer(name: str, encoder: str) -> Row:
-    row = Row(f"{name}, bce, {LONG:g} × the steps", BY_LOSS["bce"], {"encoder": encoder}, against=f"{name}, seed")
-    return replace(row, part=LONG)
+    batch = Row(f"{name}, seed, no memory", "distill-seed", {**own, "memory": 0}, against=first)
+    return [Row(alone, "simclr", own), *taught, batch, slow, *both]

@@ -24,6 +24,7 @@ teachers:
 
 losses:
   bce gkl mse kl infonce    the student's similarities against the teacher's (GenURL)
+  anchored                  bce against the teacher's own vectors, through a head: for networks that start anew
   rkd pkt sp sskd seed crd  peers, each with the settings of its paper
 exit status: 0 done, 1 the run failed, 2 the call was wrong, 130 interrupted"""
 

@@ -16,8 +16,9 @@ from graphurl.losses.base import PairLoss
 class NCE(PairLoss):
     """-Σ w [p log h + (1 - p) log(1 - h)], h = e^{s/T} / (e^{s/T} + c) (CRD, Tian et al. 2020, Eq. 10 and 19).
 
-    s is the cosine, 1 + log q, and c = N/M the number of negatives of a sample over the number of samples that they
-    are drawn from. Minimiser: h = p, that is log q = T (log c + logit p) - 1 within what a cosine can be.
+    s is the cosine, 1 + log q. With e^{s/T} / Z in place of e^{s/T}, Z its sum over the M samples that N negatives are
+    drawn from, N/M of the paper becomes c = N Z / M, which is what is asked for here. Minimiser: h = p, that is
+    log q = T (log c + logit p) - 1 within what a cosine can be.
 
     Attributes:
         temperature: T > 0.

@@ -19,6 +19,10 @@ DISTILL = DistillRecipe(
 DISTILL_GKL = DISTILL.but(loss="gkl", batch_size=256, memory=2048)
 #: GenURL †: a slow copy of the student fills the memory, as in MoCo.
 DISTILL_SLOW = DISTILL.but(memory=4096, memory_ema=0.99)
+#: BCE against the teacher's own vectors: a head brings the student to the teacher's dimension, and each sample's vector
+#: is a target of its own (p = 1) beside the similarities to the others. For networks that start anew; the kernel is
+#: narrower, as few pairs are that near.
+DISTILL_ANCHORED = DISTILL.but(relation="anchors", sigma=0.2, sigma_z=0.2, batch_size=256)
 #: Neighbours kept: each row's distribution over the batch, half of which are the teacher's neighbours of the rest, at a
 #: temperature of 0.01 (σ = 0.1) on both sides. For vectors made shorter (results).
 DISTILL_KL = DISTILL.but(
@@ -56,8 +60,8 @@ PICTURES = {
 }  # fmt: skip
 #: Recipe of each loss that `distill` offers.
 BY_LOSS = {
-    "bce": "distill", "gkl": "distill-gkl", "kl": "distill-kl", "rkd": "distill-rkd", "pkt": "distill-pkt",
-    "sp": "distill-sp", "sskd": "distill-sskd", "seed": "distill-seed", "crd": "distill-crd",
+    "bce": "distill", "anchored": "distill-anchored", "gkl": "distill-gkl", "kl": "distill-kl", "rkd": "distill-rkd",
+    "pkt": "distill-pkt", "sp": "distill-sp", "sskd": "distill-sskd", "seed": "distill-seed", "crd": "distill-crd",
 }  # fmt: skip
 
 

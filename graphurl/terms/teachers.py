@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from torch import nn
@@ -53,7 +54,9 @@ def anchors(context: Context) -> Term:
         project = build_head("linear", knowledge.dim, dim, generator=context.generator)
     if isinstance(loss, NCE):
         negatives = recipe.memory or max(1, min(recipe.batch_size or context.pictures, context.pictures) - 1)
-        loss = replace(loss, noise=negatives / context.pictures)
+        # Eq. 19 asks for e^{s/T} / Z over the M samples; as in its authors' code Z stands still. For directions at
+        # random Z = M exp(1 / (2 d T²)), so that c = N/M · Z, and at first every pair is taken for noise.
+        loss = replace(loss, noise=negatives * math.exp(0.5 / (dim * loss.temperature**2)))
     else:
         similarity = teachers_similarity(knowledge, recipe)
     source = Anchors(knowledge, similarity, memory=recipe.memory, project=project or nn.Identity())

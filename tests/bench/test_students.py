@@ -72,7 +72,7 @@ def test_another_teacher_is_another_measurement(tmp_path: Path) -> None:
 def test_every_student_meets_every_loss(protocol: Protocol) -> None:
     rows = students.rows(protocol)
     names = [row.name for row in rows]
-    assert len(set(names)) == len(names) == 1 + 3 * (1 + len(BY_LOSS) + 3) + (protocol.subset > 0)
+    assert len(set(names)) == len(names) == 1 + 3 * (1 + len(BY_LOSS) + 4)
     halves = {row.name.split(",")[0] for row in rows if row.part == 0.5}
     assert halves == ({"MobileNetV2", "ShuffleNetV1"} if protocol.subset else set())
     assert {row.against for row in rows} - {""} <= set(names)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from graphurl import registry
 from graphurl.encoders.base import Encoded, Inputs, Plain
 from graphurl.errors import InputError
 from graphurl.graphs import from_edges
@@ -143,6 +144,23 @@ def test_seed_compares_with_the_teachers_own_vectors() -> None:
         teacher, student = (vectors[number] @ bank.T / 0.01).softmax(0), (z[i] @ bank.T / 0.2).log_softmax(0)
         total -= float((teacher * student).sum())
     assert float(found) == pytest.approx(total / 2, rel=1e-4)
+
+
+def test_bce_against_the_teachers_own_vectors() -> None:
+    """-Σ_ij [p log q + (1 - p) log(1 - q)] a row, p of two vectors of the teacher, q of student and teacher."""
+    recipe = registry.resolve("recipes", "distill-anchored")
+    kernel = Similarity(nu=recipe.nu_x, sigma=recipe.sigma, metric="cosine")
+    assert (recipe.nu_x, recipe.sigma) == (recipe.nu_z, recipe.sigma_z), "one kernel on both sides"
+    vectors = torch.nn.functional.normalize(rows(9, 3), dim=1)
+    here, out = batch(2, 5, 7, seed=3)
+    found, _ = evaluate(Anchors(Knowledge(vectors), kernel).relate(here, out, 0.0), kernel, BCE())
+    told, z = vectors[[2, 5, 7]].double(), torch.nn.functional.normalize(out.z, dim=1).double()
+
+    def kappa(a: Tensor, b: Tensor) -> Tensor:
+        return (1 + torch.cdist(a, b).square() / (recipe.sigma**2 * recipe.nu_x)) ** (-(recipe.nu_x + 1) / 2)
+
+    p, q = kappa(told, told).fill_diagonal_(1.0), kappa(z, told)
+    assert float(found) == pytest.approx(float(-(p * q.log() + (1 - p) * (1 - q).log()).sum() / 3), rel=1e-4)
 
 
 def test_crd_tells_the_teachers_vector_from_others() -> None:
