@@ -25,8 +25,8 @@ class Distiller(GraphEmbedder):
     Args:
         student: mlp for rows; mobilenet_v2, shufflenet_v1, resnet18, convnet … for pictures; or a module.
         n_components: Dimension of the student's embedding; for pictures, of the projection that is compared.
-        loss: bce, gkl, mse, kl, infonce; anchored (bce against the teacher's own vectors); or a peer: rkd, pkt, sp, sskd,
-            seed, crd; each with its own recipe.
+        loss: bce, gkl, mse, kl, infonce; anchored (bce against the teacher's own vectors); or a peer: rkd, pkt, sp,
+            sskd, seed, crd; each with its own recipe.
         method: Name of a recipe, or a `graphurl.recipes.DistillRecipe`, in place of the one of the loss.
         add: Further terms for pictures: methods such as "simclr" and "moco", names such as "cld", or functions.
         memory: Past samples that are columns as well.
