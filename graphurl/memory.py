@@ -160,7 +160,7 @@ def estimate_memory_of_views(num_pictures: int, recipe: PictureRecipe, *, per_vi
     """
     batch = min(recipe.batch_size or num_pictures, num_pictures)
     plan = registry.resolve("views", recipe.views)
-    mixed = any(word in ("inter", "eir") for word in recipe.add.split("+"))
+    mixed = any(word.strip() in ("inter", "eir") for word in recipe.add.split("+"))
     rows = batch * (recipe.num_views + mixed)
     seen = rows + batch * plan.small_views * plan.small_share**2  # in views of the full size
     bank = 4 * recipe.dim * num_pictures * 2 if recipe.relation == "bank" else 0

@@ -178,7 +178,7 @@ def test_mixtures_and_small_crops_are_views_too() -> None:
     def need(**changes: object) -> int:
         return memory.estimate_memory_of_views(10_000, recipe.but(**changes), per_view=1e6, weights=0)
 
-    assert need(add="cld+inter") == pytest.approx(need(num_views=3), rel=1e-6)
+    assert need(add="cld + inter") == pytest.approx(need(num_views=3), rel=1e-6)
     assert need(views="multi-crop") - need() == pytest.approx(256e6 * 4 * (96 / 224) ** 2, rel=1e-6)
 
 

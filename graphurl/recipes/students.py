@@ -85,7 +85,8 @@ def seen_twice(recipe: DistillRecipe, asked: Container[str]) -> DistillRecipe:
     """
     if not recipe.pictures:
         return recipe
-    views = recipe.views if "views" in asked else "weak-cifar"
+    decided = "views" in asked or recipe.views != PICTURES["views"]
+    views = recipe.views if decided else "weak-cifar"
     count = recipe.num_views if "num_views" in asked else max(2, recipe.num_views)
     return recipe.but(num_views=count, views=views)
 
