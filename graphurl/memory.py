@@ -30,6 +30,8 @@ from graphurl.terms.comparison import by_sums
 BASE = 0.42e9
 #: Grids of a map: a few of them and their transforms.
 GRID = 0.05e9
+#: A pair that is compared: 14 numbers on the way there and back.
+PAIR = 4 * 14
 #: Up to this many samples a batch size of 0 means all pairs at once, and a graph is encoded whole.
 FULL_BATCH = 20_000
 
@@ -81,7 +83,7 @@ def estimate_memory(
     if recipe.teacher == "layout":  # each row is compared with its own place alone
         pairs = float(min(batch, num_rows))
     layers = 0 if recipe.free else 4 * 4 * min(batch, num_rows) * recipe.hidden * recipe.depth
-    step = pairs * 4 * 14 + layers
+    step = pairs * PAIR + layers
     if batch >= num_rows and by_sums(recipe):
         step = GRID + 16 * n * recipe.dim  # no pair is listed
     if recipe.teacher == "layout":  # is made before the network is trained, and kept
@@ -164,9 +166,9 @@ def estimate_memory_of_views(num_pictures: int, recipe: PictureRecipe, *, per_vi
     rows = batch * (recipe.num_views + mixed)
     seen = rows + batch * plan.small_views * plan.small_share**2  # in views of the full size
     bank = 4 * recipe.dim * num_pictures * 2 if recipe.relation == "bank" else 0
-    past = getattr(recipe, "memory", 0)
+    past = recipe.memory if isinstance(recipe, DistillRecipe) else 0
     # Weights, gradients, two moments of them, and copies in another order or type.
-    return int(BASE + seen * per_view + 24 * weights + bank + min(rows * (rows + past), DENSE_PAIRS) * 4 * 14)
+    return int(BASE + seen * per_view + 24 * weights + bank + min(rows * (rows + past), DENSE_PAIRS) * PAIR)
 
 
 def kept_by(encoder: Encoder, row: Tensor, *, narrow: bool = False) -> float:
@@ -220,7 +222,7 @@ def estimate_memory_of_student(num_rows: int, num_features: int, teacher_dim: in
     columns = batch + min(recipe.memory, num_rows)
     anchors = 12 * columns * (recipe.anchor_dim or teacher_dim or f) if recipe.relation == "anchors" else 0
     layers = 16 * batch * recipe.hidden * recipe.depth
-    return int(BASE + rows + search + anchors + layers + 4 * 14 * float(batch) * columns)
+    return int(BASE + rows + search + anchors + layers + PAIR * batch * columns)
 
 
 def require_memory(
@@ -273,8 +275,8 @@ def require_memory_of_views(samples: Samples, recipe: Choices, encoder: Encoder,
     row = pixels.apply(samples.images.take(torch.arange(1)))
     per_view = kept_by(encoder, row, narrow=recipe.precision == "bfloat16")
     weights = sum(w.numel() for w in encoder.parameters())
-    need = estimate_memory_of_views(len(samples), recipe, per_view=per_view, weights=weights)
-    return _require(need, "a smaller batch_size, side or encoder")
+    estimate = estimate_memory_of_views(len(samples), recipe, per_view=per_view, weights=weights)
+    return _require(estimate, "a smaller batch_size, side or encoder")
 
 
 def _require(need: int, smaller: str) -> int:

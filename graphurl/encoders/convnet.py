@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -25,20 +25,23 @@ class ConvNet(PictureEncoder):
 
     Args:
         channels: Number of colour channels.
-        widths: Number of channels after each convolution.
+        widths: Number of channels after each convolution; None for `standard`.
         pool: "late": convolution, normalise, ReLU, pool. "early": convolution, pool, normalise, ReLU, which
             normalises a quarter of the numbers and makes a training step about a fifth shorter.
     """
 
+    standard: ClassVar[tuple[int, ...]] = (16, 32, 64, 128)
+
     def __init__(
         self,
         channels: int = 3,
-        widths: Sequence[int] = (16, 32, 64, 128),
+        widths: Sequence[int] | None = None,
         *,
         pool: Literal["late", "early"] = "late",
     ) -> None:
         """Builds the layers with PyTorch's default initialisation."""
         super().__init__()
+        widths = self.standard if widths is None else widths
         if not widths or min(widths) < 1:
             raise InputError(f"widths is {list(widths)}: give one or more numbers of channels, each at least 1")
         if pool not in ORDERS:
@@ -73,23 +76,9 @@ class ConvNet(PictureEncoder):
 
 
 class WideConvNet(ConvNet):
-    """The same with four times as many channels, for a teacher that a CPU can train.
+    """The same with four times as many channels, for a teacher that a CPU can train."""
 
-    Args:
-        channels: Number of colour channels.
-        widths: Number of channels after each convolution.
-        pool: As of `ConvNet`.
-    """
-
-    def __init__(
-        self,
-        channels: int = 3,
-        widths: Sequence[int] = (64, 128, 256, 512),
-        *,
-        pool: Literal["late", "early"] = "late",
-    ) -> None:
-        """Builds the layers with PyTorch's default initialisation."""
-        super().__init__(channels, widths, pool=pool)
+    standard = (64, 128, 256, 512)
 
 
 def _halved(x: Tensor) -> Tensor:
