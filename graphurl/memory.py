@@ -162,8 +162,7 @@ def estimate_memory_of_views(num_pictures: int, recipe: PictureRecipe, *, per_vi
     """
     batch = min(recipe.batch_size or num_pictures, num_pictures)
     plan = registry.resolve("views", recipe.views)
-    mixed = any(word.strip() in ("inter", "eir") for word in recipe.add.split("+"))
-    rows = batch * (recipe.num_views + mixed)
+    rows = batch * (recipe.num_views + recipe.mixes)
     seen = rows + batch * plan.small_views * plan.small_share**2  # in views of the full size
     bank = 4 * recipe.dim * num_pictures * 2 if recipe.relation == "bank" else 0
     past = recipe.memory if isinstance(recipe, DistillRecipe) else 0

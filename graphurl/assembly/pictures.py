@@ -23,7 +23,6 @@ from graphurl.relations.draws import ViewBatches, Viewing
 from graphurl.relations.knowledge import Knowledge
 from graphurl.relations.objective import Objective
 from graphurl.relations.relation import Draw
-from graphurl.terms.additions import TOGETHER
 from graphurl.terms.context import Builder, Context
 from graphurl.terms.teachers import method
 
@@ -59,9 +58,8 @@ def assemble_pictures(
     pixels = Pixels.fit(images, recipe.side_for(images.shape), rows)
     label, classes = class_numbers(samples.y)
     draw = ViewBatches(
-        images, viewing(recipe, pixels, mixing="inter" in term_names(recipe)), recipe.batch_size, rows=rows,
-        label=label, device=device,
-    )  # fmt: skip
+        images, viewing(recipe, pixels), recipe.batch_size, rows=rows, label=label, device=device
+    )
     model = as_encoder(encoder) if encoder is not None else build_encoder(recipe, pixels, generator)
     width = feature_width(model, pixels.apply(images.take(rows[:2])))
     head = build_head(recipe.head, width, recipe.dim, hidden=recipe.hidden, generator=generator)
@@ -81,7 +79,7 @@ def compare(context: Context, draw: Draw, add: Sequence[Builder] = ()) -> Object
             "start one process, without torchrun"
         )
     recipe = context.recipe
-    for name in term_names(recipe):
+    for name in recipe.terms:
         known = name in registry.names("terms") or name not in registry.names("recipes")
         context.terms.append(registry.resolve("terms", name)(context) if known else method(context, name))
     for builder in add:
@@ -110,21 +108,10 @@ def class_numbers(y: Tensor | None) -> tuple[Tensor | None, int]:
     return place - unknown, len(found) - unknown
 
 
-def term_names(recipe: PictureRecipe) -> list[str]:
-    """The method's own term, then the additions, each once."""
-    asked = [] if recipe.add in ("", "none") else recipe.add.split("+")
-    added = [name for word in asked for name in TOGETHER.get(word.strip(), (word.strip(),))]
-    names = [recipe.relation, *added]
-    twice = next((name for name in added if names.count(name) > 1), None)
-    if twice is not None:
-        raise InputError(f"add is {recipe.add!r}: {twice!r} is named twice, give it once")
-    return names
-
-
-def viewing(recipe: PictureRecipe, pixels: Pixels, *, mixing: bool) -> Viewing:
+def viewing(recipe: PictureRecipe, pixels: Pixels) -> Viewing:
     """How pictures become views."""
     plan = registry.resolve("views", recipe.views)
-    mix = recipe.mix if mixing else "none"
+    mix = recipe.mix if recipe.mixes else "none"
     return Viewing(plan, recipe.num_views, pixels.side, pixels.mean, pixels.std, mix)
 
 

@@ -11,6 +11,8 @@ from graphurl.recipes.choices import Auto, Choices
 
 #: Largest side of a view that is taken without being asked for.
 LARGEST_SIDE = 64
+#: Names for several additions at once.
+TOGETHER = {"eir": ("intra", "inter")}
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,22 @@ class PictureRecipe(Choices):
     def pictures(self) -> bool:
         """Always."""
         return True
+
+    @property
+    def terms(self) -> list[str]:
+        """The method's own term, then the additions, each once."""
+        asked = [] if self.add in ("", "none") else self.add.split("+")
+        added = [name for word in asked for name in TOGETHER.get(word.strip(), (word.strip(),))]
+        names = [self.relation, *added]
+        twice = next((name for name in added if names.count(name) > 1), None)
+        if twice is not None:
+            raise InputError(f"add is {self.add!r}: {twice!r} is named twice, give it once")
+        return names
+
+    @property
+    def mixes(self) -> bool:
+        """Whether a step also sees mixtures of its pictures."""
+        return "inter" in self.terms
 
     def side_for(self, shape: tuple[int, ...]) -> int:
         """Height and width of a view of pictures of a shape (channels, height, width)."""

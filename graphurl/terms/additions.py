@@ -14,9 +14,6 @@ from graphurl.relations.views import ClassRepulsion, Repulsion
 from graphurl.similarity import Similarity
 from graphurl.terms.context import Context
 
-#: Names for several additions at once.
-TOGETHER = {"eir": ("intra", "inter")}
-
 
 def cld(context: Context) -> Term:
     """Instances of a view against groups found in the other view, with a head of its own (CLD)."""

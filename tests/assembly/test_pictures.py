@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from graphurl.assembly import Parts, assemble
-from graphurl.assembly.pictures import class_numbers, feature_width, term_names, training_rows
+from graphurl.assembly.pictures import class_numbers, feature_width, training_rows
 from graphurl.augment.views import whole
 from graphurl.data.pixels import Gallery, Pixels
 from graphurl.data.samples import Samples
@@ -101,11 +101,6 @@ def test_the_side_is_that_of_views_and_of_whole_pictures() -> None:
     fitted = parts.preparation
     expected = whole(given.images.take(torch.arange(40)), 10, mean=fitted.mean, std=fitted.std)
     torch.testing.assert_close(inputs.x, expected)
-
-
-def test_names_of_terms() -> None:
-    for add, expected in (("none", []), ("", []), ("eir+de", ["intra", "inter", "de"]), ("cld", ["cld"])):
-        assert term_names(PictureRecipe(add=add)) == ["views", *expected]
 
 
 def test_the_seed_decides_all_weights(rng_untouched: None) -> None:

@@ -134,3 +134,16 @@ def test_every_setting_is_documented() -> None:
 def test_few_pictures_are_seen_more_often(pictures: int, epochs: int) -> None:
     assert epochs_for(SIMCLR, pictures) == epochs
     assert epochs_for(SIMCLR.but(batch_size=0), pictures) == 1000
+
+
+@pytest.mark.parametrize(
+    ("add", "expected", "mixes"),
+    [
+        ("none", [], False), ("", [], False), ("cld", ["cld"], False), ("inter", ["inter"], True),
+        ("eir + de", ["intra", "inter", "de"], True),
+    ],
+)  # fmt: skip
+def test_names_of_terms(add: str, expected: list[str], mixes: bool) -> None:
+    recipe = PictureRecipe(add=add)
+    assert recipe.terms == ["views", *expected]
+    assert recipe.mixes is mixes
