@@ -1,8 +1,9 @@
-"""Seconds of a training step of each encoder of pictures: float32, bfloat16, and bfloat16 without the way round.
+"""Seconds of a training step of each encoder of pictures, in float32 and in bfloat16, and what a pass keeps of a view.
 
     OMP_NUM_THREADS=1 python benchmarks/encoders.py --side 24 --batch 256
 
-The last column is of networks with filters of single channels alone: all of them in bfloat16, as PyTorch does it.
+The columns "PyTorch" are of networks with filters of single channels alone: those filters, and the activation of
+MobileNetV2, as PyTorch has them.
 """
 
 from __future__ import annotations
@@ -10,16 +11,19 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from unittest import mock
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphurl import registry
 from graphurl.encoders.base import Encoder, Inputs
+from graphurl.encoders.mobilenet import ReLU6
 from graphurl.encoders.pictures import Depthwise
+from graphurl.memory import kept_by
 
 NAMES = ("convnet", "convnet-wide", "mobilenet", "shufflenet")
 
@@ -33,10 +37,14 @@ def step(encoder: Encoder, x: Tensor, *, narrow: bool) -> float:
     return time.process_time() - began
 
 
-def plainly(encoder: Encoder, x: Tensor) -> float:
-    """A step in bfloat16 with plain convolutions."""
-    with mock.patch.object(Depthwise, "forward", nn.Conv2d.forward):
-        return step(encoder, x, narrow=True)
+@contextmanager
+def plainly() -> Iterator[None]:
+    """Layers as PyTorch has them."""
+    with (
+        mock.patch.object(Depthwise, "forward", nn.Conv2d.forward),
+        mock.patch.object(ReLU6, "forward", lambda _layer, x: F.relu6(x, inplace=True)),
+    ):
+        yield
 
 
 def main() -> None:
@@ -49,16 +57,25 @@ def main() -> None:
     parser.add_argument("--fast", action="store_true", help="batches of 8, two repeats")
     options = parser.parse_args()
     batch, repeats = (8, 2) if options.fast else (options.batch, options.repeats)
-    print("| encoder | float32 | bfloat16 | as PyTorch does it |\n|---|---|---|---|")
+    print("| encoder | float32 | PyTorch | bfloat16 | PyTorch | MB of a view | PyTorch |")
+    print("|---|---|---|---|---|---|---|")
     for name in options.names:
         encoder: Encoder = registry.resolve("encoders", name)()
         x = torch.rand(batch, 3, options.side, options.side)
-        ways: list[Callable[[Encoder, Tensor], float]] = [partial(step, narrow=False), partial(step, narrow=True)]
-        if any(isinstance(layer, Depthwise) for layer in encoder.modules()):
-            ways.append(plainly)
-        found = [[way(encoder, x) for way in ways] for _ in range(repeats + 1)][1:]  # the first warms up
-        medians = [f"{statistics.median(column):.3f}" for column in zip(*found, strict=True)]
-        print(f"| {name} | {' | '.join(medians + [''] * (3 - len(medians)))} |", flush=True)
+        ways = [nullcontext, plainly] if any(isinstance(m, Depthwise) for m in encoder.modules()) else [nullcontext]
+        cells = [[""] * 3, [""] * 3]
+        for narrow in (False, True):
+            seconds: list[list[float]] = [[] for _ in ways]
+            for _ in range(repeats + 1):
+                for way, column in zip(ways, seconds, strict=True):
+                    with way():
+                        column.append(step(encoder, x, narrow=narrow))
+            for place, column in enumerate(seconds):
+                cells[place][narrow] = f"{statistics.median(column[1:]):.3f}"  # the first warms up
+        for way, column_of in zip(ways, cells, strict=False):
+            with way():
+                column_of[2] = f"{kept_by(encoder, x[:1]) / 1e6:.1f}"
+        print(f"| {name} | {' | '.join(f'{own} | {other}' for own, other in zip(*cells, strict=True))} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from graphurl.encoders import Inputs
-from graphurl.encoders.mobilenet import InvertedResidual, MobileNetV2, by_eight
+from graphurl.encoders.mobilenet import InvertedResidual, MobileNetV2, ReLU6, by_eight
 from graphurl.errors import InputError
 from tests.encoders.test_pictures import drawn, views
 from tests.encoders.test_resnet import norm, size, unsettle
@@ -112,3 +112,23 @@ def test_equals_torchvision_where_it_is_installed() -> None:
     theirs.classifier = nn.Identity()
     x = views(2, side=64)
     torch.testing.assert_close(mine(Inputs(x)).z, theirs(x), rtol=1e-4, atol=1e-4)
+
+
+def test_the_activation_is_pytorchs_with_one_copy_less() -> None:
+    given = torch.tensor([-1.0, 0.0, 0.5, 5.5, 6.0, 7.0], dtype=torch.float64, requires_grad=True)
+    weights, saved = torch.arange(1.0, 7.0), list[int]()
+    found, expected = ReLU6()(given.clone()), F.relu6(given)
+    assert torch.equal(found, expected)
+    assert torch.equal(*(torch.autograd.grad((weights * out).sum(), given)[0] for out in (found, expected)))
+    # At 0 and 6 there is no derivative.
+    inner = given.detach()[[0, 2, 3, 5]].requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: ReLU6()(x.clone()), inner)
+    x = given.clone()
+
+    def note(held: Tensor) -> Tensor:
+        saved.append(held.data_ptr())
+        return held
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda held: held):
+        out = ReLU6()(x)
+    assert saved == [x.data_ptr()] == [out.data_ptr()]
