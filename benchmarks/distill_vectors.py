@@ -23,9 +23,12 @@ import graphurl
 from graphurl import data
 
 FIT, ASKED = 20_000, 5_000
-#: Loss → settings beside those of its recipe.
-LOSSES: dict[str, dict[str, Any]] = {
-    "kl": {}, "bce": {"batch_size": 512}, "gkl": {}, "rkd": {}, "pkt": {}, "sp": {}, "sskd": {}, "seed": {}, "crd": {}
+#: What `kl` has: batches of which half are neighbours of the rest, and a narrow kernel on both sides.
+NEAR = {"batch_size": 512, "near": 0.5, "sigma": 0.1, "sigma_z": 0.1, "memory": 0}
+#: Name → loss, and settings beside those of its recipe.
+WAYS: dict[str, tuple[str, dict[str, Any]]] = {
+    **{loss: (loss, {}) for loss in ("kl", "gkl", "rkd", "pkt", "sp", "sskd", "seed", "crd", "anchored")},
+    "bce": ("bce", {"batch_size": 512}), "bce near": ("bce", NEAR), "gkl near": ("gkl", NEAR),
 }  # fmt: skip
 Placed = Callable[[np.ndarray], np.ndarray]
 
@@ -79,11 +82,11 @@ def projected(rows: np.ndarray, dim: int, seed: int) -> Placed:
     return lambda x: unit(x) @ drawn
 
 
-def student(rows: np.ndarray, dim: int, seed: int, loss: str, epochs: int) -> Placed:
+def student(rows: np.ndarray, dim: int, seed: int, way: str, epochs: int) -> Placed:
     """A student of the teacher's own vectors, compared by cosines."""
-    more = dict(LOSSES[loss])
+    loss, more = WAYS[way]
     made = graphurl.Distiller(n_components=dim, loss=loss, n_epochs=epochs, learning_rate=5e-4, random_state=seed,
-                              device="cpu", settings=more)  # fmt: skip
+                              device="cpu", settings=dict(more))  # fmt: skip
     made.fit(rows)
     return lambda x: unit(made.transform(x))
 
@@ -111,7 +114,7 @@ def main() -> None:
     parser.add_argument("--out", required=True)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--losses", nargs="+", default=list(LOSSES), choices=list(LOSSES))
+    parser.add_argument("--losses", nargs="+", default=list(WAYS), choices=list(WAYS))
     options = parser.parse_args()
     torch.set_num_threads(1)
     of = teacher(options.data_root, 0)

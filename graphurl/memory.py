@@ -6,21 +6,16 @@ import os
 import shutil
 from dataclasses import replace
 
-import torch
-from torch import Tensor
-
 from graphurl import registry
-from graphurl.data.pixels import Pixels
 from graphurl.data.preparation import PRINCIPAL
 from graphurl.data.samples import Samples
-from graphurl.encoders.base import Encoder, Inputs
 from graphurl.encoders.sgc import DENSE_NUMBERS
 from graphurl.errors import InputError
 from graphurl.functional.distance import ANGULAR
 from graphurl.functional.mapped import BLOCK_NUMBERS, is_mapped, scratch_folder
 from graphurl.functional.neighbors import EXACT_UP_TO
 from graphurl.graphs.graph import Graph
-from graphurl.recipes import Choices, DistillRecipe, PictureRecipe, Recipe
+from graphurl.recipes import Choices, DistillRecipe, Recipe
 from graphurl.recipes.maps import fitting
 from graphurl.relations.knowledge import Knowledge
 from graphurl.relations.routes import DENSE_PAIRS
@@ -68,7 +63,7 @@ def estimate_memory(
     if mapped:
         rows = 4.0 * 4 * min(BLOCK_NUMBERS, n * f)
     knn = _searches(recipe, num_edges is not None)
-    search = n * k * 24 + 4 * n * min(f, 50) * 2 if knn else 0.0
+    search = _search(n, f, k) if knn else 0.0
     if knn and mapped and not _approximate(num_rows, recipe):  # an exact search makes float64 rows of all
         search += 8 * n * f
     # A symmetrised kNN graph has about 1.6 k edges a node; building it sorts keys beside the values.
@@ -127,6 +122,10 @@ def _searches(recipe: Recipe, has_edges: bool) -> bool:
     return "knn" in recipe.graph or (passes and ("knn" in recipe.message or recipe.message == "auto" or not has_edges))
 
 
+def _search(n: float, f: float, k: int) -> float:
+    return n * k * 24 + 4 * n * min(f, 50) * 2
+
+
 def _approximate(num_rows: int, recipe: Recipe) -> bool:
     return num_rows > EXACT_UP_TO and recipe.metric in ("euclidean", *ANGULAR)
 
@@ -148,63 +147,6 @@ def available_memory() -> int | None:
             return None
 
 
-def estimate_memory_of_views(num_pictures: int, recipe: PictureRecipe, *, per_view: float, weights: int) -> int:
-    """Peak memory of a run on pictures, on the CPU.
-
-    Args:
-        num_pictures: Number of pictures.
-        recipe: The choices.
-        per_view: Bytes that the encoder keeps of a view for its backward pass, as `kept_by` finds them.
-        weights: Number of weights.
-
-    Returns:
-        Bytes. Pictures are decoded when they are needed and do not count.
-    """
-    batch = min(recipe.batch_size or num_pictures, num_pictures)
-    plan = registry.resolve("views", recipe.views)
-    rows = batch * (recipe.num_views + recipe.mixes)
-    seen = rows + batch * plan.small_views * plan.small_share**2  # in views of the full size
-    bank = 4 * recipe.dim * num_pictures * 2 if recipe.relation == "bank" else 0
-    past = recipe.memory if isinstance(recipe, DistillRecipe) else 0
-    # Weights, gradients, two moments of them, and copies in another order or type.
-    return int(BASE + seen * per_view + 24 * weights + bank + min(rows * (rows + past), DENSE_PAIRS) * PAIR)
-
-
-def kept_by(encoder: Encoder, row: Tensor, *, narrow: bool = False) -> float:
-    """Bytes of a row that an encoder keeps for its backward pass.
-
-    Args:
-        encoder: The encoder; it is left as it was.
-        row: One row as it reads it.
-        narrow: The run is in bfloat16.
-    """
-    training = encoder.training
-    encoder.eval()  # draws nothing, and no running mean moves
-    try:
-        # What does not grow with the rows, such as weights made narrow, cancels.
-        few, more = (_saved(encoder, row.expand(n, *row.shape[1:]).clone(), narrow) for n in (1, 3))
-    finally:
-        encoder.train(training)
-    return max(0, more - few) / 2
-
-
-def _saved(encoder: Encoder, x: Tensor, narrow: bool) -> int:
-    """Bytes that a pass keeps, beside weights."""
-    own = {w.untyped_storage().data_ptr() for w in (*encoder.parameters(), *encoder.buffers())}
-    kept: dict[int, int] = {}
-
-    def note(saved: Tensor) -> Tensor:
-        store = saved.untyped_storage()
-        if store.data_ptr() not in own:
-            kept[store.data_ptr()] = store.nbytes()
-        return saved
-
-    hooks = torch.autograd.graph.saved_tensors_hooks(note, lambda saved: saved)
-    with torch.enable_grad(), hooks, torch.autocast(x.device.type, torch.bfloat16, enabled=narrow):
-        z = encoder(Inputs(x)).z  # what is kept lives as long as the result
-    return sum(kept.values()) if z.requires_grad else 0
-
-
 def estimate_memory_of_student(num_rows: int, num_features: int, teacher_dim: int, recipe: DistillRecipe) -> int:
     """Peak memory of a student of rows.
 
@@ -216,7 +158,7 @@ def estimate_memory_of_student(num_rows: int, num_features: int, teacher_dim: in
     """
     n, f = float(num_rows), float(num_features)
     rows = 4 * n * (2 * f + 2 * (teacher_dim or f))
-    search = n * recipe.n_neighbors * 24 + 4 * n * min(teacher_dim or f, 50) * 2 if recipe.near else 0.0
+    search = _search(n, teacher_dim or f, recipe.n_neighbors) if recipe.near else 0.0
     batch = min(recipe.batch_size or num_rows, num_rows)
     columns = batch + min(recipe.memory, num_rows)
     anchors = 12 * columns * (recipe.anchor_dim or teacher_dim or f) if recipe.relation == "anchors" else 0
@@ -230,7 +172,7 @@ def require_memory(
 ) -> int:  # fmt: skip
     """Refuses a run that cannot fit into memory or onto the disk, with the number; returns the estimate of memory.
 
-    Of a run on pictures only the encoder tells, see `require_memory_of_views`: there the answer is 0.
+    Of a run on pictures only the encoder tells, see `graphurl.memory_of_views`: there the answer is 0.
 
     Args:
         samples: The data.
@@ -245,7 +187,7 @@ def require_memory(
     if isinstance(recipe, DistillRecipe):
         dim = 0 if teacher is None or teacher.vectors is None else teacher.dim
         need = estimate_memory_of_student(len(samples), features, dim, recipe)
-        return _require(processes * need, "fewer samples, a smaller batch_size or memory")
+        return require_free(processes * need, "fewer samples, a smaller batch_size or memory")
     assert isinstance(recipe, Recipe)
     mapped = samples.x is not None and is_mapped(samples.x)
     recipe = recipe if graph is None else replace(recipe, graph="given")
@@ -257,29 +199,11 @@ def require_memory(
     if mapped:
         require_scratch(processes * estimate_scratch(len(samples), features, recipe))
     stays = "" if mapped else ", or features that stay in their file (a large .npy, or a numpy.memmap)"
-    return _require(processes * need, f"fewer samples, a smaller batch_size or n_neighbors{stays}")
+    return require_free(processes * need, f"fewer samples, a smaller batch_size or n_neighbors{stays}")
 
 
-def require_memory_of_views(samples: Samples, recipe: Choices, encoder: Encoder, pixels: object) -> int:
-    """As `require_memory`, for a run on pictures whose encoder is there; 0 for any other.
-
-    Args:
-        samples: The pictures.
-        recipe: The choices, with a precision that is no longer auto.
-        encoder: What is trained.
-        pixels: Preparation of the pictures.
-    """
-    if not (isinstance(recipe, PictureRecipe) and isinstance(pixels, Pixels)) or samples.images is None:
-        return 0
-    row = pixels.apply(samples.images.take(torch.arange(1)))
-    per_view = kept_by(encoder, row, narrow=recipe.precision == "bfloat16")
-    weights = sum(w.numel() for w in encoder.parameters())
-    estimate = estimate_memory_of_views(len(samples), recipe, per_view=per_view, weights=weights)
-    return _require(estimate, "a smaller batch_size, side or encoder")
-
-
-def _require(need: int, smaller: str) -> int:
-    """Refuses what is more than is free."""
+def require_free(need: int, smaller: str) -> int:
+    """Refuses what is more than is free, names what to make smaller, and returns what is needed."""
     free = available_memory()
     if free is not None and need > free:
         raise InputError(f"the run needs about {need / 1e9:.1f} GB and {free / 1e9:.1f} GB are free: take {smaller}")
