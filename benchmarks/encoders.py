@@ -23,7 +23,7 @@ from graphurl import registry
 from graphurl.encoders.base import Encoder, Inputs
 from graphurl.encoders.mobilenet import ReLU6
 from graphurl.encoders.pictures import Depthwise
-from graphurl.memory_of_views import kept_by
+from graphurl.memory import kept_by
 
 NAMES = ("convnet", "convnet-wide", "mobilenet", "shufflenet")
 

@@ -21,8 +21,7 @@ from graphurl.functional.ranks import current
 from graphurl.graphs.graph import Graph
 from graphurl.graphs.summary import warn_if_unusual
 from graphurl.machine import building_threads, choose_device, fastest_precision, peak_memory, training_threads
-from graphurl.memory import require_memory
-from graphurl.memory_of_views import require_memory_of_views
+from graphurl.memory import require_memory, require_memory_of_views
 from graphurl.model import Model
 from graphurl.recipes import Choices, DistillRecipe, PictureRecipe, Recipe, recipe_of
 from graphurl.recipes.images import DEFAULT_METHOD, epochs_for
@@ -144,7 +143,8 @@ def prepare(
     asked_for = settings if encoder is None else {**settings, "encoder": encoder}
     chosen = (recipe if recipe is not None else default_recipe(samples, method, asked_for)).but(**settings)
     given = loaded.graph if graph is None else graph
-    origin, known, began = loaded.record, None, time.perf_counter()
+    began = time.perf_counter()
+    origin, known = loaded.record, None
     if teacher is not None:
         known = knowledge_of(teacher, samples, device=place, cache=teacher_cache)
         origin = {**origin, **known.record}

@@ -244,7 +244,7 @@ def test_a_disk_that_fills_during_the_run_is_one_line_and_leaves_no_half_file(
 def test_a_run_that_cannot_fit_into_memory_is_refused_with_the_number(
     call: Call, small: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("graphurl.memory.available_memory", lambda: 10**8)
+    monkeypatch.setattr("graphurl.memory.room.available_memory", lambda: 10**8)
     status, _, err = call(*small, "--out", "run")
     assert (status, err.count("\n")) == (2, 1)
     assert "GB and 0.1 GB are free" in err

@@ -1,32 +1,26 @@
-"""How much memory a run will need, before it starts."""
+"""Memory and scratch files of a run on rows, a graph, or a teacher's vectors."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from dataclasses import replace
 
 from graphurl import registry
 from graphurl.data.preparation import PRINCIPAL
 from graphurl.data.samples import Samples
 from graphurl.encoders.sgc import DENSE_NUMBERS
-from graphurl.errors import InputError
 from graphurl.functional.distance import ANGULAR
-from graphurl.functional.mapped import BLOCK_NUMBERS, is_mapped, scratch_folder
+from graphurl.functional.mapped import BLOCK_NUMBERS, is_mapped
 from graphurl.functional.neighbors import EXACT_UP_TO
 from graphurl.graphs.graph import Graph
+from graphurl.memory.room import BASE, PAIR, require_free, require_scratch
 from graphurl.recipes import Choices, DistillRecipe, Recipe
 from graphurl.recipes.maps import fitting
 from graphurl.relations.knowledge import Knowledge
 from graphurl.relations.routes import DENSE_PAIRS
 from graphurl.terms.comparison import by_sums
 
-#: Libraries, code and allocator: runs on 60 rows took .36 GB, on 1,000 rows .45.
-BASE = 0.42e9
 #: Grids of a map: a few of them and their transforms.
 GRID = 0.05e9
-#: A pair that is compared: 14 numbers on the way there and back.
-PAIR = 4 * 14
 #: Up to this many samples a batch size of 0 means all pairs at once, and a graph is encoded whole.
 FULL_BATCH = 20_000
 
@@ -134,19 +128,6 @@ def _filters(recipe: Recipe) -> bool:
     return (recipe.encoder == "linear" or recipe.teacher == "smooth") and recipe.hops != 0
 
 
-def available_memory() -> int | None:
-    """Bytes that this process may still take, where the system tells."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            lines = dict(line.split(":", 1) for line in file)
-        return int(lines["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError):
-        try:
-            return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        except (OSError, ValueError, AttributeError):
-            return None
-
-
 def estimate_memory_of_student(num_rows: int, num_features: int, teacher_dim: int, recipe: DistillRecipe) -> int:
     """Peak memory of a student of rows.
 
@@ -172,7 +153,7 @@ def require_memory(
 ) -> int:  # fmt: skip
     """Refuses a run that cannot fit into memory or onto the disk, with the number; returns the estimate of memory.
 
-    Of a run on pictures only the encoder tells, see `graphurl.memory_of_views`: there the answer is 0.
+    Of a run on pictures only the encoder tells, see `require_memory_of_views`: there the answer is 0.
 
     Args:
         samples: The data.
@@ -200,22 +181,3 @@ def require_memory(
         require_scratch(processes * estimate_scratch(len(samples), features, recipe))
     stays = "" if mapped else ", or features that stay in their file (a large .npy, or a numpy.memmap)"
     return require_free(processes * need, f"fewer samples, a smaller batch_size or n_neighbors{stays}")
-
-
-def require_free(need: int, smaller: str) -> int:
-    """Refuses what is more than is free, names what to make smaller, and returns what is needed."""
-    free = available_memory()
-    if free is not None and need > free:
-        raise InputError(f"the run needs about {need / 1e9:.1f} GB and {free / 1e9:.1f} GB are free: take {smaller}")
-    return need
-
-
-def require_scratch(need: int) -> None:
-    """Refuses scratch files that the disk has no room for."""
-    folder = scratch_folder()
-    free = shutil.disk_usage(folder).free
-    if need > free:
-        raise InputError(
-            f"the run writes {need / 1e9:.1f} GB of scratch files and {folder} has {free / 1e9:.1f} GB free: "
-            "free some, set TMPDIR to a folder that has the space, or take features='none'"
-        )

@@ -1,4 +1,4 @@
-"""How much memory a run on pictures will need: what its encoder keeps of a view tells."""
+"""Memory of a run on pictures: what its encoder keeps of a view tells."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from graphurl import registry
 from graphurl.data.pixels import Pixels
 from graphurl.data.samples import Samples
 from graphurl.encoders.base import Encoder, Inputs
-from graphurl.memory import BASE, PAIR, require_free
+from graphurl.memory.room import BASE, PAIR, require_free
 from graphurl.recipes import Choices, DistillRecipe, PictureRecipe
 from graphurl.relations.routes import DENSE_PAIRS
 

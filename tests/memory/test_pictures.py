@@ -9,12 +9,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from graphurl import memory, registry
+from graphurl import registry
 from graphurl.data.samples import Samples
 from graphurl.data.stacks import Stack
 from graphurl.encoders.pictures import PictureEncoder
 from graphurl.errors import InputError
-from graphurl.memory_of_views import estimate_memory_of_views, kept_by
+from graphurl.memory import room
+from graphurl.memory.pictures import estimate_memory_of_views, kept_by
 from graphurl.pipeline import prepare
 
 
@@ -47,7 +48,7 @@ def test_a_network_is_left_as_it_was_and_too_large_a_batch_is_refused(monkeypatc
     for one, other in zip(encoder.buffers(), plain.buffers(), strict=True):
         assert torch.equal(one, other)
     monkeypatch.undo()
-    monkeypatch.setattr(memory, "available_memory", lambda: int(0.5e9))
+    monkeypatch.setattr(room, "available_memory", lambda: int(0.5e9))
     with pytest.raises(InputError, match=r"the run needs about 0\.\d GB and 0\.5 GB are free: take a smaller batch"):
         prepare(pictures, **asked)
     prepare(pictures, **{**asked, "encoder": "convnet"})
@@ -67,18 +68,18 @@ def test_mixtures_and_small_crops_are_views_too() -> None:
 @pytest.mark.parametrize(
     ("code", "module"),
     [
-        ("picture('convnet', 256)", "memory_of_views"), ("picture('mobilenet', 64)", "memory_of_views"),
-        ("picture('resnet18', 64, precision='float32')", "memory_of_views"), ("student('distill')", "memory"),
-        ("student('distill-kl')", "memory"), ("student('distill-seed')", "memory"),
+        ("picture('convnet', 256)", "pictures"), ("picture('mobilenet', 64)", "pictures"),
+        ("picture('resnet18', 64, precision='float32')", "pictures"), ("student('distill')", "tables"),
+        ("student('distill-kl')", "tables"), ("student('distill-seed')", "tables"),
     ],
 )
 def test_estimates_are_within_a_third(code: str, module: str) -> None:
     before = (
-        f"import torch, graphurl, graphurl.{module} as memory\n"
+        f"import torch, graphurl, graphurl.memory.{module} as memory\n"
         "from graphurl.data.samples import Samples\n"
         "from graphurl.data.stacks import Stack\n"
         "torch.set_num_threads(1)\n"
-        f"name = 'estimate_memory_of_{'views' if module.endswith('views') else 'student'}'\n"
+        f"name = 'estimate_memory_of_{'views' if module == 'pictures' else 'student'}'\n"
         "whole, need = getattr(memory, name), []\n"
         "setattr(memory, name, lambda *a, **k: need.append(whole(*a, **k)) or need[0])\n"
         "draw = torch.Generator().manual_seed(0)\n"

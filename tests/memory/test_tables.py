@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 import torch
 
-from graphurl import memory, registry
+from graphurl import registry
 from graphurl.data.samples import Samples, feature_matrix
 from graphurl.errors import InputError
 from graphurl.graphs.graph import Graph
-from graphurl.memory import estimate_memory, estimate_scratch, require_memory
+from graphurl.memory import available_memory, estimate_memory, estimate_scratch, require_memory, room
+from graphurl.memory.tables import estimate_memory_of_student
 from graphurl.recipes.recipe import Recipe
 from graphurl.relations import routes
 from graphurl.relations.knowledge import Knowledge
@@ -84,15 +85,15 @@ def test_rows_that_are_read_as_they_are_given_are_held_once() -> None:
 def test_a_run_that_cannot_fit_is_refused_with_the_number(monkeypatch: pytest.MonkeyPatch) -> None:
     samples = Samples(name="few", x=torch.rand(50, 4))
     need = require_memory(samples, MAP)
-    monkeypatch.setattr(memory, "available_memory", lambda: need - 1)
+    monkeypatch.setattr(room, "available_memory", lambda: need - 1)
     with pytest.raises(InputError, match=r"needs about 0\.\d GB and 0\.\d GB are free.*batch_size") as caught:
         require_memory(samples, MAP)
     assert "\n" not in str(caught.value)
-    monkeypatch.setattr(memory, "available_memory", lambda: 2 * need)
+    monkeypatch.setattr(room, "available_memory", lambda: 2 * need)
     assert require_memory(samples, MAP, processes=2) == 2 * need
     with pytest.raises(InputError, match="free"):
         require_memory(samples, MAP, processes=3)
-    monkeypatch.setattr(memory, "available_memory", lambda: None)
+    monkeypatch.setattr(room, "available_memory", lambda: None)
     assert require_memory(samples, MAP) == need
 
 
@@ -119,7 +120,7 @@ def test_pages_of_a_file_need_no_memory_and_what_is_made_of_them_disk(
     x = feature_matrix(np.load(tmp_path / "x.npy", mmap_mode="r"))
     require_memory(Samples("few", x), MAP.but(features="l2"))
     disk = shutil.disk_usage(tmp_path)._replace(free=799)
-    monkeypatch.setattr(memory.shutil, "disk_usage", lambda folder: disk)
+    monkeypatch.setattr(room.shutil, "disk_usage", lambda folder: disk)
     require_memory(Samples("few", x), MAP)
     require_memory(Samples("few", x.clone()), MAP.but(features="l2"))
     with pytest.raises(InputError, match=r"writes 0\.0 GB of scratch .* has 0\.0 GB free: .*TMPDIR") as caught:
@@ -135,8 +136,8 @@ def test_a_graph_that_is_handed_over_is_not_searched_for() -> None:
 
 def test_a_student_of_rows_needs_memory_for_the_teacher_and_its_past() -> None:
     recipe = registry.resolve("recipes", "distill-seed")
-    few = memory.estimate_memory_of_student(10_000, 50, 512, recipe)
-    twice = memory.estimate_memory_of_student(10_000, 50, 1024, recipe)
+    few = estimate_memory_of_student(10_000, 50, 512, recipe)
+    twice = estimate_memory_of_student(10_000, 50, 1024, recipe)
     assert twice == few + (2 * 4 * 10_000 + 12 * (256 + 8192)) * 512, "rows, their unit rows, and past columns"
     x = torch.randn(10_000, 50)
     teachers = {dim: Knowledge(torch.randn(10_000, dim)) for dim in (50, 512)}
@@ -145,7 +146,7 @@ def test_a_student_of_rows_needs_memory_for_the_teacher_and_its_past() -> None:
 
 
 def test_free_memory_is_a_number_that_can_be() -> None:
-    free = memory.available_memory()
+    free = available_memory()
     assert free is None or 2**20 < free < 2**50
 
 
