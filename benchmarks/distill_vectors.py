@@ -22,11 +22,13 @@ import numpy as np
 import torch
 
 import graphurl
-from graphurl import data
+from graphurl import data, registry
+from graphurl.recipes.students import BY_LOSS
 
 FIT, ASKED = 20_000, 5_000
 #: What `kl` has: batches of which half are neighbours of the rest, and a narrow kernel on both sides.
-NEAR = {"batch_size": 512, "near": 0.5, "sigma": 0.1, "sigma_z": 0.1, "memory": 0}
+KL = registry.resolve("recipes", BY_LOSS["kl"])
+NEAR = {name: getattr(KL, name) for name in ("batch_size", "near", "sigma", "sigma_z", "memory")}
 #: Name → loss, and settings beside those of its recipe.
 WAYS: dict[str, tuple[str, dict[str, Any]]] = {
     **{loss: (loss, {}) for loss in ("kl", "gkl", "rkd", "pkt", "sp", "sskd", "seed", "crd", "anchored")},
@@ -59,7 +61,7 @@ def teacher(root: str | None, seed: int) -> dict[str, np.ndarray]:
     return {"fit": fit, "asked": asked, "y": labels[:FIT].numpy(), "y_asked": samples.y[test][:ASKED].numpy()}
 
 
-def drawn(vectors: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+def split(vectors: np.ndarray, seed: int) -> dict[str, np.ndarray]:
     """Rows of a file: those that are kept, and a fifth that asks."""
     order = np.random.default_rng(seed).permutation(len(vectors))
     kept = len(vectors) * 4 // 5
@@ -128,7 +130,7 @@ def main() -> None:
     parser.add_argument("--losses", nargs="+", default=list(WAYS), choices=list(WAYS))
     options = parser.parse_args()
     torch.set_num_threads(1)
-    of = teacher(options.data_root, 0) if options.vectors is None else drawn(np.load(options.vectors), 0)
+    of = teacher(options.data_root, 0) if options.vectors is None else split(np.load(options.vectors), 0)
     truth = nearest(unit(of["asked"]), unit(of["fit"]))
     fit = of["fit"]
     rows: list[tuple[str, int, int, Callable[[], Placed]]] = [("teacher", fit.shape[1], 0, lambda: unit)]
